@@ -28,6 +28,8 @@ struct lw_command {
 
 extern const char lw_tool_version[];
 
+int lw_cmd_probe(int argc, char **argv);
+
 /* util.c */
 
 /* Prints "lapwing: MESSAGE" on standard error. */

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 
 /* Leaves the case as skipped, with the reason where tests/run_tests.py reads it. */
-#define lw_test_skip(reason)                                                                       \
-	do {                                                                                       \
-		print_message("# SKIP %s\n", reason);                                              \
-		skip();                                                                            \
+#define lw_test_skip(reason)                          \
+	do {                                          \
+		print_message("# SKIP %s\n", reason); \
+		skip();                               \
 	} while (0)
 
 /* ./x test --quick, and builds that run the tests once more, want shorter loops. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "tool/probe.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static json_t *string_or_null(const char *s)
+{
+	return s && s[0] ? json_string(s) : json_null();
+}
+
+static json_t *arrival_json(enum lw_arrival arrival)
+{
+	return arrival == LW_ARRIVAL_NONE ? json_null() : json_boolean(arrival == LW_ARRIVED);
+}
+
+static json_t *case_json(const struct lw_case_result *result)
+{
+	json_t *superfluous =
+	    result->superfluous_known ? json_integer((json_int_t)result->superfluous) : json_null();
+
+	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:s, s:o, s:b}", "case", result->name, "order",
+			 string_or_null(result->order), "eoi_arrived",
+			 arrival_json(result->arrival), "reuses", (json_int_t)result->seen.reuses,
+			 "superfluous", superfluous, "verdict", lw_verdict_name(result->verdict),
+			 "reason", string_or_null(result->reason.text), "counted", result->counted);
+}
+
+/* Appends and takes over the value; a NULL value or a failure drops the whole list. */
+static json_t *append(json_t *list, json_t *value)
+{
+	if (json_array_append_new(list, value) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *mode_json(const struct lw_mode_result *mode)
+{
+	json_t *cases = json_array();
+
+	for (size_t i = 0; i < mode->case_count; i++)
+		cases = append(cases, case_json(&mode->cases[i]));
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o}", "mode", mode->name, "verdict",
+			 lw_verdict_name(mode->verdict), "reason",
+			 string_or_null(mode->reason.text), "observer",
+			 string_or_null(lw_observer_name(mode->calibration.observer)), "rerouted",
+			 mode->pending ? "pending" : "in-service", "cases", cases);
+}
+
+json_t *lw_probe_json(const char *kernel, uint64_t count, const struct lw_mode_result *modes,
+		      size_t mode_count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < mode_count; i++)
+		list = append(list, mode_json(&modes[i]));
+	return json_pack("{s:s, s:s, s:I, s:o}", "lapwing", lw_tool_version, "kernel", kernel,
+			 "count", (json_int_t)count, "modes", list);
+}
+
+static int add_case(struct lw_table *table, const struct lw_mode_result *mode,
+		    const struct lw_case_result *result)
+{
+	static const char *const arrivals[] = {"-", "arrived", "LOST"};
+	char exits[48] = "?";
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s%s", result->name, result->order ? ", " : "",
+		 result->order ? result->order : "");
+	if (result->superfluous_known)
+		snprintf(exits, sizeof(exits), "%" PRIu64 " of %" PRIu64, result->superfluous,
+			 result->seen.reuses);
+	return lw_table_row(table,
+			    (const char *const[]){mode->name, name, arrivals[result->arrival],
+						  exits, lw_verdict_name(result->verdict)});
+}
+
+static const char *advice(enum lw_verdict verdict)
+{
+	switch (verdict) {
+	case LW_CLEAN:
+		return "Moving interrupts costs guests nothing here; there is nothing to do.";
+	case LW_STALE:
+		return "No interrupt is lost, but once an interrupt has been moved, each later "
+		       "one\n"
+		       "that reuses its vector on the old vCPU may cost a needless VM exit. Linux\n"
+		       "6.16 and later do not have this; pinning interrupts in the guest avoids "
+		       "it.";
+	case LW_LOSES_EOI:
+		return "A guest that moves a level-triggered interrupt while it is served loses "
+		       "its\n"
+		       "end, and that device goes silent. Update this host's kernel; until then "
+		       "use\n"
+		       "the other irqchip mode if it is better, or keep guests from moving\n"
+		       "interrupts (no irqbalance in the guest).";
+	default:
+		return NULL;
+	}
+}
+
+static bool nothing_lost(const struct lw_mode_result *mode)
+{
+	for (size_t i = 0; i < mode->case_count; i++) {
+		if (mode->cases[i].counted && mode->cases[i].arrival == LW_LOST)
+			return false;
+	}
+	return mode->case_count > 0 && mode->cases[0].arrival == LW_ARRIVED;
+}
+
+static void print_mode(const struct lw_mode_result *mode, FILE *out)
+{
+	const char *text = advice(mode->verdict);
+
+	fprintf(out, "\n%s: %s\n", mode->name, lw_verdict_name(mode->verdict));
+	if (mode->verdict == LW_CANNOT_TELL && nothing_lost(mode))
+		fputs("No EOI was lost; more cannot be told:\n", out);
+	if (mode->reason.text[0])
+		fprintf(out, "(%s)\n", mode->reason.text);
+	if (text)
+		fprintf(out, "%s\n", text);
+	if (mode->pending)
+		fputs("(This KVM ends an interrupt as it delivers it, so none is ever in service. "
+		      "Pins\n"
+		      "were rerouted with the interrupt still pending, which asks KVM the same.)\n",
+		      out);
+}
+
+static bool rewrite_lost(const struct lw_mode_result *modes, size_t mode_count)
+{
+	for (size_t i = 0; i < mode_count; i++) {
+		for (size_t j = 0; j < modes[i].case_count; j++) {
+			const struct lw_case_result *result = &modes[i].cases[j];
+
+			if (!result->counted && result->arrival == LW_LOST)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Every distinct reason once. */
+static void print_reasons(const struct lw_mode_result *mode, FILE *out)
+{
+	for (size_t i = 0; i < mode->case_count; i++) {
+		const struct lw_case_result *result = &mode->cases[i];
+
+		if (!result->reason.text[0] || strcmp(result->reason.text, mode->reason.text) == 0)
+			continue;
+		fprintf(out, "(%s%s%s: %s)\n", result->name, result->order ? ", " : "",
+			result->order ? result->order : "", result->reason.text);
+	}
+}
+
+int lw_probe_print(const char *kernel, uint64_t count, const struct lw_mode_result *modes,
+		   size_t mode_count, FILE *out)
+{
+	static const char *const titles[] = {"irqchip",         "case",    "EOI in flight",
+					     ">needless exits", "verdict", NULL};
+	struct lw_table table;
+	int err = lw_table_init(&table, titles);
+
+	for (size_t i = 0; err == 0 && i < mode_count; i++) {
+		for (size_t j = 0; err == 0 && j < modes[i].case_count; j++)
+			err = add_case(&table, &modes[i], &modes[i].cases[j]);
+	}
+	if (err == 0) {
+		fprintf(out, "KVM of Linux %s, each vector reused %" PRIu64 " times\n\n", kernel,
+			count);
+		lw_table_print(&table, out);
+	}
+	lw_table_free(&table);
+	for (size_t i = 0; err == 0 && i < mode_count; i++) {
+		print_mode(&modes[i], out);
+		print_reasons(&modes[i], out);
+	}
+	if (err == 0 && rewrite_lost(modes, mode_count))
+		fputs("\nvector-rewrite does not count: every kernel known loses the EOI of an\n"
+		      "interrupt whose vector the guest changes while it is served. A guest that\n"
+		      "masks the pin and waits for the EOI before it does so is safe.\n",
+		      out);
+	return err;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "test.h"
+
+#include "tool/probe.h"
+
+#include <string.h>
+
+static const struct lw_mode_result modes[] = {
+    {
+	.name = "split",
+	.calibration = {.observer = LW_OBSERVER_EOI_EXIT},
+	.verdict = LW_STALE,
+	.case_count = 2,
+	.cases = {{.name = "control",
+		   .counted = true,
+		   .arrival = LW_ARRIVED,
+		   .seen = {.reuses = 200},
+		   .superfluous_known = true},
+		  {.name = "coincidence",
+		   .counted = true,
+		   .seen = {.reuses = 200},
+		   .superfluous = 200,
+		   .superfluous_known = true,
+		   .verdict = LW_STALE}},
+    },
+    {
+	.name = "in-kernel",
+	.pending = true,
+	.verdict = LW_CANNOT_TELL,
+	.reason = {"nothing shows"},
+	.case_count = 1,
+	.cases = {{.name = "vector-rewrite",
+		   .order = "low-first",
+		   .arrival = LW_LOST,
+		   .seen = {.reuses = 200},
+		   .verdict = LW_LOSES_EOI}},
+    },
+};
+
+static void json_has_the_documented_shape(void **state)
+{
+	json_t *root = lw_probe_json("6.12.1", 200, modes, 2);
+	const char *release, *verdict, *observer, *rerouted, *name;
+	json_t *cases, *order, *arrived, *superfluous, *reason;
+	int reuses, counted;
+
+	(void)state;
+	assert_non_null(root);
+	assert_int_equal(json_unpack(root, "{s:s, s:[{s:s, s:s, s:s, s:n, s:o}, {}]}", "kernel",
+				     &release, "modes", "verdict", &verdict, "observer", &observer,
+				     "rerouted", &rerouted, "reason", "cases", &cases),
+			 0);
+	assert_string_equal(release, "6.12.1");
+	assert_string_equal(verdict, "stale");
+	assert_string_equal(observer, "eoi-exit");
+	assert_string_equal(rerouted, "in-service");
+	assert_int_equal(json_unpack(json_array_get(cases, 1),
+				     "{s:s, s:o, s:o, s:i, s:o, s:s, s:o, s:b !}", "case", &name,
+				     "order", &order, "eoi_arrived", &arrived, "reuses", &reuses,
+				     "superfluous", &superfluous, "verdict", &verdict, "reason",
+				     &reason, "counted", &counted),
+			 0);
+	assert_string_equal(name, "coincidence");
+	assert_true(json_is_null(order) && json_is_null(arrived) && json_is_null(reason));
+	assert_int_equal(json_integer_value(superfluous), 200);
+	assert_int_equal(reuses, 200);
+	assert_true(counted);
+	json_decref(root);
+}
+
+static void json_says_null_where_nothing_is_known(void **state)
+{
+	json_t *root = lw_probe_json("6.12.1", 200, modes, 2);
+	json_t *mode = json_array_get(json_object_get(root, "modes"), 1);
+	json_t *one = json_array_get(json_object_get(mode, "cases"), 0);
+
+	(void)state;
+	assert_true(json_is_null(json_object_get(mode, "observer")));
+	assert_string_equal(json_string_value(json_object_get(mode, "reason")), "nothing shows");
+	assert_string_equal(json_string_value(json_object_get(mode, "rerouted")), "pending");
+	assert_true(json_is_false(json_object_get(one, "eoi_arrived")));
+	assert_true(json_is_null(json_object_get(one, "superfluous")));
+	assert_true(json_is_false(json_object_get(one, "counted")));
+	assert_string_equal(json_string_value(json_object_get(one, "order")), "low-first");
+	json_decref(root);
+}
+
+static void text_tells_people(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(lw_probe_print("6.12.1", 200, modes, 2, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "KVM of Linux 6.12.1, each vector reused 200 times"));
+	assert_non_null(strstr(text, "200 of 200"));
+	assert_non_null(strstr(text, "vector-rewrite, low-first"));
+	assert_non_null(strstr(text, "\nsplit: stale\nNo interrupt is lost"));
+	assert_non_null(strstr(text, "\nin-kernel: cannot-tell\n(nothing shows)"));
+	assert_non_null(strstr(text, "vector-rewrite does not count"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(json_has_the_documented_shape),
+	    cmocka_unit_test(json_says_null_where_nothing_is_known),
+	    cmocka_unit_test(text_tells_people),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
