@@ -4,10 +4,11 @@
  * guest of `lapwing probe` through scenarios, both irqchips, and counts by the kernel's own trace.
  *
  * Prints one line per scenario, tab separated:
- *	irqchip scenario order arrived reuses superfluous necessary eoi-induced
- * arrived: yes, no, or - where nothing was in flight; superfluous: EOIs of reuses that went to the
- * I/O APIC; necessary: of interrupts that did wait for their EOI, so many of so many went there;
- * eoi-induced: VM exits by the hardware's EOI-exit bitmap in the reuses, - without APICv.
+ *	irqchip scenario order arrived first reuses gone eoi-induced
+ * arrived: yes, no, or - where nothing was in flight; first: EOIs that went to the I/O APIC before
+ * the reuses; gone: EOIs of reuses that went there, superfluous but in the scenario `routed`, where
+ * they are necessary; eoi-induced: VM exits by the hardware's EOI-exit bitmap, in both, as F+R, or
+ * - without APICv.
  */
 #include "trace.h"
 
@@ -66,9 +67,10 @@ struct run {
 	uint64_t count;
 	bool apicv;
 	bool arrived;
-	uint64_t superfluous;
-	uint64_t necessary;
-	uint64_t eoi_induced;
+	uint64_t first;
+	uint64_t gone;
+	uint64_t first_induced;
+	uint64_t gone_induced;
 	struct lw_reason reason;
 };
 
@@ -121,13 +123,19 @@ static int play_prelude(struct run *run)
 static int play_end(struct run *run)
 {
 	enum prelude prelude = run->scenario->prelude;
-	int err = step(run, LW_VM_DONE, SERVED);
+	int err = 0;
 
-	if (err == 0 && (prelude == LEVEL_THEN_EDGE || prelude == EDGE_THEN_LEVEL)) {
-		err = step(run, LW_VM_SERVICE, SERVED);
-		if (err == 0)
-			err = step(run, LW_VM_DONE, SERVED);
-	}
+	/* The guest writes RTEs at the end of the handler, so the busy one lets it go by. */
+	if (run->scenario->busy)
+		err = send_edge(run, SERVED);
+	if (err == 0)
+		err = step(run, LW_VM_DONE, SERVED);
+	if (err < 0 || prelude == LEVEL || prelude == LEVEL_RESTORED ||
+	    (prelude == EDGE && !run->scenario->busy))
+		return err;
+	err = step(run, LW_VM_SERVICE, SERVED);
+	if (err == 0 && !run->scenario->busy)
+		err = step(run, LW_VM_DONE, SERVED);
 	return err;
 }
 
@@ -166,37 +174,54 @@ static int reuse_busy(struct run *run)
 	return err;
 }
 
-static int count_reuses(struct run *run)
+static int begin_counting(struct run *run, uint8_t vector, uint64_t *exits)
+{
+	*exits = lw_vm_eoi_exits(&run->vm, 0, vector);
+	return trace_start();
+}
+
+/*
+ * EOIs of the vector that went to the I/O APIC since begin_counting(). vCPU 0 has told the end of
+ * the handler, which comes after the EOI, so nothing is still on its way.
+ */
+static int end_counting(struct run *run, uint8_t vector, uint64_t exits, uint64_t *gone,
+			uint64_t *induced)
 {
 	struct trace_counts counts;
-	uint64_t exits = lw_vm_eoi_exits(&run->vm, 0, run->scenario->reused), gone;
-	int err = trace_start();
+	int err = trace_stop(vector, &counts);
 
-	if (err == 0)
-		err = run->scenario->busy ? reuse_busy(run) : reuse_idle(run);
-	if (err < 0)
-		return err;
-	/* vCPU 0 tells the end of a reuse after its EOI, so nothing is still to come. */
-	err = trace_stop(run->scenario->reused, &counts);
 	if (err < 0)
 		return err;
 	if (counts.lost_events > 0)
 		return lw_reason_set(&run->reason, -EPROTO, "the trace lost events");
-	exits = lw_vm_eoi_exits(&run->vm, 0, run->scenario->reused) - exits;
+	exits = lw_vm_eoi_exits(&run->vm, 0, vector) - exits;
 	if (run->pin->irqchip == LW_VM_SPLIT && counts.userspace_exits != exits)
 		return lw_reason_set(
 		    &run->reason, -EPROTO, "KVM traced %llu exits of the %llu that came",
 		    (unsigned long long)counts.userspace_exits, (unsigned long long)exits);
-	gone = run->pin->irqchip == LW_VM_SPLIT ? exits : counts.ioapic_eois;
-	*(run->scenario->level_reuses ? &run->necessary : &run->superfluous) = gone;
-	run->eoi_induced = counts.eoi_induced;
+	*gone = run->pin->irqchip == LW_VM_SPLIT ? exits : counts.ioapic_eois;
+	*induced = counts.eoi_induced;
 	return 0;
+}
+
+static int play_reuses(struct run *run)
+{
+	uint8_t vector = run->scenario->reused;
+	uint64_t exits;
+	int err = begin_counting(run, vector, &exits);
+
+	if (err == 0)
+		err = run->scenario->busy ? reuse_busy(run) : reuse_idle(run);
+	if (err == 0)
+		err = end_counting(run, vector, exits, &run->gone, &run->gone_induced);
+	return err;
 }
 
 static int play(struct run *run)
 {
 	const struct scenario *s = run->scenario;
 	struct lw_vm *vm = &run->vm;
+	uint64_t exits = 0;
 	int err = run->pin->begin(vm);
 
 	if (err == 0)
@@ -205,27 +230,15 @@ static int play(struct run *run)
 		err = play_prelude(run);
 	if (err == 0 && s->rerouted)
 		err = run->pin->reroute(vm, s->after, run->order, &run->reason);
-	if (err == 0 && s->busy) {
-		/* The guest writes RTEs at the end of the handler: let one go by. */
-		err = send_edge(run, SERVED);
-		if (err == 0)
-			err = step(run, LW_VM_DONE, SERVED);
-		if (err == 0)
-			err = step(run, LW_VM_SERVICE, SERVED);
-	} else if (err == 0) {
+	if (err == 0)
+		err = begin_counting(run, SERVED, &exits);
+	if (err == 0)
 		err = play_end(run);
-	}
+	if (err == 0)
+		err = end_counting(run, SERVED, exits, &run->first, &run->first_induced);
 	if (err == 0 && s->prelude != EDGE)
 		err = run->pin->arrived(vm, SERVED, &run->arrived, &run->reason);
-	return err == 0 ? count_reuses(run) : err;
-}
-
-static void print_number(const char *before, bool known, uint64_t number)
-{
-	if (known)
-		printf("%s%llu", before, (unsigned long long)number);
-	else
-		printf("%s-", before);
+	return err == 0 ? play_reuses(run) : err;
 }
 
 static void print_run(const struct run *run)
@@ -235,16 +248,18 @@ static void print_run(const struct run *run)
 
 	if (run->pin->irqchip == LW_VM_INKERNEL && s->rerouted)
 		order = run->order == LW_HIGH_FIRST ? "high-first" : "low-first";
-	printf("%s\t%s\t%s\t%s", run->pin->irqchip == LW_VM_SPLIT ? "split" : "in-kernel", s->name,
-	       order,
+	printf("%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t",
+	       run->pin->irqchip == LW_VM_SPLIT ? "split" : "in-kernel", s->name, order,
 	       s->prelude == EDGE ? "-"
 	       : run->arrived     ? "yes"
-				  : "no");
-	print_number("\t", true, run->count);
-	print_number("\t", !s->level_reuses, run->superfluous);
-	print_number("\t", s->level_reuses, run->necessary);
-	print_number("\t", run->apicv, run->eoi_induced);
-	printf("\n");
+				  : "no",
+	       (unsigned long long)run->first, (unsigned long long)run->count,
+	       (unsigned long long)run->gone);
+	if (run->apicv)
+		printf("%llu+%llu\n", (unsigned long long)run->first_induced,
+		       (unsigned long long)run->gone_induced);
+	else
+		printf("-\n");
 	fflush(stdout);
 }
 
