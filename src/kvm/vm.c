@@ -229,19 +229,20 @@ int lw_vm_msi(struct lw_vm *vm, unsigned cpu, uint8_t vector, bool level, struct
 int lw_vm_route(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		struct lw_reason *reason)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry;
-	} table = {
-	    .head = {.nr = 1},
-	    .entry = {.gsi = pin, .type = KVM_IRQ_ROUTING_MSI},
-	};
+	struct kvm_irq_routing *table = calloc(1, sizeof(*table) + sizeof(table->entries[0]));
+	int err = 0;
 
-	table.entry.u.msi.address_lo = MSI_ADDRESS | cpu << 12;
-	table.entry.u.msi.data = vector | MSI_LEVEL | MSI_ASSERT;
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table) < 0)
-		return lw_reason_set(reason, -errno, "cannot route vector 0x%x", vector);
-	return 0;
+	if (!table)
+		return lw_reason_set(reason, -ENOMEM, "cannot route vector 0x%x", vector);
+	table->nr = 1;
+	table->entries[0].gsi = pin;
+	table->entries[0].type = KVM_IRQ_ROUTING_MSI;
+	table->entries[0].u.msi.address_lo = MSI_ADDRESS | cpu << 12;
+	table->entries[0].u.msi.data = vector | MSI_LEVEL | MSI_ASSERT;
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
+		err = lw_reason_set(reason, -errno, "cannot route vector 0x%x", vector);
+	free(table);
+	return err;
 }
 
 int lw_vm_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason)
@@ -265,13 +266,15 @@ int lw_vm_remote_irr(struct lw_vm *vm, uint32_t pin, bool *remote_irr, struct lw
 
 int lw_vm_enable_pv_eoi(struct lw_vm *vm, unsigned cpu)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = {
-	    .head = {.nmsrs = 1},
-	    .entry = {.index = MSR_PV_EOI, .data = lw_guest_mailbox_address(cpu) | PV_EOI_ENABLE},
-	};
+	struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(msrs->entries[0]));
+	int set;
 
-	return ioctl(vm->vcpu[cpu].fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -ENOTSUP;
+	if (!msrs)
+		return -ENOMEM;
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_PV_EOI;
+	msrs->entries[0].data = lw_guest_mailbox_address(cpu) | PV_EOI_ENABLE;
+	set = ioctl(vm->vcpu[cpu].fd, KVM_SET_MSRS, msrs);
+	free(msrs);
+	return set == 1 ? 0 : -ENOTSUP;
 }
