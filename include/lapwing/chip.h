@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole controller: a LAPIC for each vCPU, I/O APICs, GSI routes, and an EOI policy, wired.
+ *
+ * To set one up: lw_eoi_init() with env = lw_chip_env() and ctx = the chip's storage, then
+ * lw_chip_init() with hooks = lw_eoi_hooks() and eoi = the engine. Each part can also be used
+ * alone; this file is how they fit together.
+ *
+ * Threads: a vCPU's thread calls lw_chip_enter() before it enters guest mode, lw_chip_exit() after
+ * it has left, and its LAPIC's functions. Lines, MSIs and I/O APIC accesses come from any thread.
+ */
+#ifndef LAPWING_CHIP_H
+#define LAPWING_CHIP_H
+
+#include <lapwing/ioapic.h>
+#include <lapwing/lapic.h>
+#include <lapwing/route.h>
+#include <lapwing/seam.h>
+#include <lapwing/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LW_CHIP_ALIGN       64u
+#define LW_CHIP_MAX_IOAPICS 32u
+
+struct lw_chip; /* opaque; lw_chip_size() bytes */
+
+/* What happened, for tracing and counting. */
+enum lw_trace_kind {
+	LW_TRACE_POSTED,  /* a message was taken: vcpu, vector, level, gsi or -1 */
+	LW_TRACE_EOI,     /* vcpu, vector, left; found if it left */
+	LW_TRACE_RESOLVED /* a look found that a let-go EOI has been: vcpu, vector */
+};
+
+struct lw_trace {
+	enum lw_trace_kind kind;
+	uint32_t vcpu;
+	int32_t gsi; /* the I/O APIC pin that sent it, or -1 */
+	uint8_t vector;
+	bool level;
+	bool left;      /* the EOI left the guest */
+	bool broadcast; /* … and the guest has not suppressed that */
+	enum lw_eoi_class found;
+};
+
+struct lw_chip_ops {
+	/* Both or neither. Not recursive; held for short, bounded work. */
+	void (*lock)(void *ctx);
+	void (*unlock)(void *ctx);
+	/* The vCPU must pass lw_chip_enter() or lw_chip_exit() soon: make it leave guest mode if it
+	 * is there, wake it if it is halted. Any thread, perhaps under the lock. Required. */
+	void (*kick)(void *ctx, uint32_t vcpu);
+	/* An interrupt was posted to a vCPU that had none: inject it, wake it, or send a posted
+	 * interrupt notification. As `kick`. Null: `kick` does it. */
+	void (*notify)(void *ctx, uint32_t vcpu);
+	/* Is the calling thread this vCPU's, or is that one stopped? Null: never, and what only
+	 * the owner can answer is asked by a kick. */
+	bool (*owned)(void *ctx, uint32_t vcpu);
+	/* NMI, SMI, INIT, SIPI or ExtINT for a vCPU (enum lw_delivery_mode). Perhaps under the
+	 * lock. Null: ignored. */
+	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
+	/* As in struct lw_ioapic_ops; without the lock. */
+	void (*resample)(void *ctx, uint32_t gsi);
+	void (*storm)(void *ctx, uint32_t gsi);
+	/* Null, or told of each event; perhaps under the lock; must not call back. */
+	void (*trace)(void *ctx, const struct lw_trace *event);
+};
+
+struct lw_chip_ioapic {
+	uint32_t gsi_base, pins, flags; /* as in struct lw_ioapic_config */
+	uint8_t id, version;
+};
+
+struct lw_chip_config {
+	const struct lw_chip_ops *ops; /* must outlive the chip */
+	void *ctx;                     /* handed to every op */
+	const struct lw_eoi_hooks *hooks;
+	void *eoi;         /* handed to every hook */
+	uint32_t nvcpus;   /* 1 … 65,536; at most 255 without x2apic */
+	bool x2apic;       /* LAPICs in x2APIC mode, and 0xFF is no broadcast */
+	uint32_t nioapics; /* 1 … 32 */
+	const struct lw_chip_ioapic *ioapic;
+	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096 */
+};
+
+/* Bytes for such a controller, or 0 if the configuration is out of range. */
+size_t lw_chip_size(const struct lw_chip_config *config);
+
+/*
+ * Set up a controller: vCPU n has APIC id n, every GSI leads to the I/O APIC pin that has it.
+ * Returns 0, or -EINVAL (misaligned, out of range, an op or hook missing).
+ */
+int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);
+
+/* The parts; null if there is no such one. They are the chip's. */
+struct lw_lapic *lw_chip_lapic(struct lw_chip *chip, uint32_t vcpu);
+struct lw_ioapic *lw_chip_ioapic(struct lw_chip *chip, uint32_t n);
+struct lw_routes *lw_chip_routes(struct lw_chip *chip);
+
+/* What a policy may ask of a chip; its ctx is the chip. One constant table. */
+const struct lw_eoi_env *lw_chip_env(void);
+
+/*
+ * Deliver a message, from any thread, without a lock. Returns how many vCPUs took it (for
+ * LW_DM_LOWEST at most one), 0 if nobody did. A level message sent so has no I/O APIC behind it:
+ * its EOI resolves nothing.
+ */
+int lw_chip_send(struct lw_chip *chip, const struct lw_msg *msg);
+
+/* Deliver an MSI: lw_msi_decode() and lw_chip_send(), or -EINVAL. */
+int lw_chip_msi(struct lw_chip *chip, uint64_t address, uint32_t data);
+
+/* Drive a source of a GSI's line: I/O APIC pins by level, MSI routes at each rise that the caller
+ * makes (the chip keeps no level for them). Returns 0, or -EINVAL (no route, source above 31). */
+int lw_chip_line(struct lw_chip *chip, uint32_t gsi, uint32_t source, bool level);
+
+/* vCPU thread: about to enter guest mode; has left it. In between, `kick` must make it leave. */
+void lw_chip_enter(struct lw_chip *chip, uint32_t vcpu);
+void lw_chip_exit(struct lw_chip *chip, uint32_t vcpu);
+
+/* Would an EOI of `vector` on this vCPU leave the guest now? Owner. */
+bool lw_chip_eoi_leaves(const struct lw_chip *chip, uint32_t vcpu, uint8_t vector);
+
+/*
+ * An EOI left the guest: resolve, redeliver, and let the policy think. lw_lapic_eoi() does this by
+ * itself; call it only where hardware took the EOI and exited for it. Owner.
+ */
+enum lw_eoi_class lw_chip_eoi_exit(struct lw_chip *chip, uint32_t vcpu, uint8_t vector);
+
+/* INIT: reset the vCPU's LAPIC and resolve what is in flight to it. Owner, out of guest mode. */
+void lw_chip_init_vcpu(struct lw_chip *chip, uint32_t vcpu);
+
+/* With all vCPUs stopped (ops->owned true for each): settle what `lazy` has let go, so that remote
+ * IRR is what silicon would show. A snapshot does this first. */
+void lw_chip_settle(struct lw_chip *chip);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

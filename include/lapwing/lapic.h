@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local APIC of one vCPU (Intel SDM vol. 3, chapter 11).
+ *
+ * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. lw_lapic_post(), lw_lapic_accepts(),
+ * lw_lapic_ppr() and lw_lapic_matches() may be called by any thread at any time; all else only by
+ * the owner, or by anyone while the owner is stopped. Nothing here blocks or takes a lock.
+ */
+#ifndef LAPWING_LAPIC_H
+#define LAPWING_LAPIC_H
+
+#include <lapwing/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LW_LAPIC_SIZE  2048u
+#define LW_LAPIC_ALIGN 64u
+
+struct lw_lapic; /* opaque; the caller gives LW_LAPIC_SIZE bytes */
+
+/* What leaves the LAPIC. Every member may be null; all run in the caller of the call that caused
+ * them, and none may call back into the same LAPIC. */
+struct lw_lapic_ops {
+	/* The guest ended `vector`, which was the highest in service. `broadcast` is false where
+	 * the guest has suppressed EOI broadcasts (SVR bit 12). TMR is deliberately not given: it
+	 * tells the last acceptance only and can't say whether this EOI matters. */
+	void (*eoi)(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast);
+	/* The id, LDR, DFR or enable changed: destinations may now lead elsewhere. */
+	void (*changed)(void *ctx, uint32_t vcpu);
+	/* SVR bit 12 changed to `suppressed`. */
+	void (*broadcast)(void *ctx, uint32_t vcpu, bool suppressed);
+};
+
+struct lw_lapic_config {
+	const struct lw_lapic_ops *ops; /* null: none; must outlive the LAPIC */
+	void *ctx;                      /* handed to every op */
+	uint32_t vcpu;                  /* the same: which vCPU this is */
+	uint32_t id;                    /* APIC id; at most 255 unless x2apic */
+	bool x2apic;                    /* starts in x2APIC mode: 32-bit ids, derived LDR */
+};
+
+/*
+ * Set up a LAPIC in its power-on state: software-disabled (SVR 0xFF), all else zero but DFR.
+ *
+ * `storage` is LW_LAPIC_SIZE bytes aligned to LW_LAPIC_ALIGN, of any content.
+ * Returns 0, or -EINVAL (misaligned, or id above 254 without x2apic, or the broadcast id).
+ */
+int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config);
+
+/* What lw_lapic_post() answers. */
+enum lw_post {
+	LW_POST_QUIET = 0,  /* taken; somebody has already been told to kick the owner */
+	LW_POST_NOTIFY = 1, /* taken; the caller owes the owner a kick */
+	LW_POST_REFUSED = 2 /* not taken: the LAPIC is disabled, or the vector is below 16 */
+};
+
+/*
+ * Post an interrupt: from any thread, wait-free (two atomic instructions, neither in a loop).
+ *
+ * The vector becomes pending in a request map that the owner merges into IRR; a vector already
+ * there coalesces. Does not kick: on LW_POST_NOTIFY the caller must make the owner leave guest mode
+ * or wake it, or send a posted-interrupt notification. Does not look at priorities.
+ *
+ * `level` becomes the vector's TMR bit at the merge; if an edge and a level of one vector are
+ * merged at once their order is unknown, and TMR is set.
+ */
+enum lw_post lw_lapic_post(struct lw_lapic *lapic, uint8_t vector, bool level);
+
+/* Whether the LAPIC is software-enabled and so accepts fixed interrupts. Any thread. */
+bool lw_lapic_accepts(const struct lw_lapic *lapic);
+
+/* Processor priority as of the owner's last call (SDM 11.8.3.1). Any thread, for arbitration. */
+uint8_t lw_lapic_ppr(const struct lw_lapic *lapic);
+
+/* The 32-bit APIC id (x2APIC), or 8-bit (xAPIC). Any thread. */
+uint32_t lw_lapic_id(const struct lw_lapic *lapic);
+
+/*
+ * Does `msg` name this LAPIC (SDM 11.6.2)? Physical, and logical in flat, cluster and x2APIC form.
+ * 0xFF is everybody for a LAPIC in xAPIC mode, 0xFFFFFFFF for one in either. Does not ask whether
+ * the LAPIC is enabled. Any thread.
+ */
+bool lw_lapic_matches(const struct lw_lapic *lapic, const struct lw_msg *msg);
+
+/* Merge what was posted into IRR and TMR. Owner. The calls below that need it do it themselves. */
+void lw_lapic_sync(struct lw_lapic *lapic);
+
+/* The vector that lw_lapic_accept() would take now, or -1 (also where the highest pending one does
+ * not exceed PPR). Does not move it to ISR. Owner. */
+int lw_lapic_pending(struct lw_lapic *lapic);
+
+/* Take the highest deliverable vector: from IRR to ISR. Returns it, or -1 if there is none; the
+ * VMM then injects it. Does not look at the vCPU's IF or interrupt shadow. Owner. */
+int lw_lapic_accept(struct lw_lapic *lapic);
+
+/* The guest writes the EOI register: clear the highest vector in service and tell ops->eoi. With
+ * none in service nothing happens (SDM 11.8.5). Returns the vector or -1. Owner. */
+int lw_lapic_eoi(struct lw_lapic *lapic);
+
+/* Is `vector` posted, pending or in service? Owner, so that the answer can't be outrun. */
+bool lw_lapic_holds(const struct lw_lapic *lapic, uint8_t vector);
+
+/* IRR, ISR and TMR bits. Owner; IRR and TMR without what is posted and not yet merged. */
+bool lw_lapic_irr(const struct lw_lapic *lapic, uint8_t vector);
+bool lw_lapic_isr(const struct lw_lapic *lapic, uint8_t vector);
+bool lw_lapic_tmr(const struct lw_lapic *lapic, uint8_t vector);
+
+/* Does the guest suppress EOI broadcasts (SVR bit 12)? Owner. */
+bool lw_lapic_suppresses(const struct lw_lapic *lapic);
+
+/*
+ * INIT: back to the power-on state but for the id (SDM 11.4.7.3). Whatever is posted, pending or
+ * in service is dropped; ops->changed is called. Does not resolve I/O APIC deliveries in flight to
+ * this vCPU: lw_chip_init_vcpu() does. Owner.
+ */
+void lw_lapic_reset(struct lw_lapic *lapic);
+
+/* Register offsets in the APIC page (SDM table 11-1). */
+enum lw_lapic_reg {
+	LW_LAPIC_ID = 0x020,
+	LW_LAPIC_VERSION = 0x030,
+	LW_LAPIC_TPR = 0x080,
+	LW_LAPIC_PPR = 0x0a0,
+	LW_LAPIC_EOI = 0x0b0,
+	LW_LAPIC_LDR = 0x0d0,
+	LW_LAPIC_DFR = 0x0e0,
+	LW_LAPIC_SVR = 0x0f0,
+	LW_LAPIC_ISR = 0x100,
+	LW_LAPIC_TMR = 0x180,
+	LW_LAPIC_IRR = 0x200,
+	LW_LAPIC_ESR = 0x280
+};
+
+#define LW_SVR_ENABLE   0x100u
+#define LW_SVR_SUPPRESS 0x1000u
+
+/*
+ * A guest's 32-bit access at `offset` in the APIC page. Offsets that name no register, are not a
+ * multiple of 16 or lie past the page read as zero and ignore writes; reserved bits are not kept.
+ * A write to LW_LAPIC_EOI is lw_lapic_eoi(). Owner.
+ */
+uint32_t lw_lapic_read(struct lw_lapic *lapic, uint32_t offset);
+void lw_lapic_write(struct lw_lapic *lapic, uint32_t offset, uint32_t value);
+
+struct lw_lapic_counters {
+	uint64_t accepted; /* vectors moved to ISR */
+	uint64_t eois;     /* EOIs that ended a vector */
+	uint64_t merges;   /* lw_lapic_sync() calls that found something */
+};
+
+/* A copy of the counters. Owner. */
+struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *lapic);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

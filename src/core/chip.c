@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "chip_priv.h"
+#include "route_priv.h"
+
+#define MAX_VCPUS   65536u
+#define XAPIC_VCPUS 255u
+
+/* ---- lock ---- */
+
+void lw_chip_lock(void *ctx)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->lock)
+		c->ops->lock(c->ctx);
+}
+
+/* Let go, then run what the I/O APICs have queued meanwhile. */
+void lw_chip_unlock(void *ctx)
+{
+	const struct lw_chip *c = ctx;
+	uint32_t owing = 0;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		if (lw_ioapic_owes_locked(ioapic(c, n)))
+			owing |= 1u << n;
+	if (c->ops->unlock)
+		c->ops->unlock(c->ctx);
+	for (; owing; owing &= owing - 1)
+		lw_ioapic_drain(ioapic(c, lw_word_low(owing)));
+}
+
+/* ---- what the LAPICs tell ---- */
+
+/* An EOI that left, and whether it is to be broadcast to the I/O APICs. */
+static enum lw_eoi_class eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool broadcast)
+{
+	enum lw_eoi_class found;
+
+	c->hooks->exit(c->eoi, vcpu);
+	lw_chip_lock(c);
+	if (broadcast)
+		found = lw_chip_resolve(c, vcpu, vector);
+	else
+		found = lw_chip_in_flight(c, vcpu, vector) ? LW_EOI_NECESSARY : LW_EOI_SUPERFLUOUS;
+	c->hooks->ended(c->eoi, vcpu, vector, found);
+	trace(c, &(struct lw_trace){.kind = LW_TRACE_EOI,
+				    .vcpu = vcpu,
+				    .gsi = NO_GSI,
+				    .vector = vector,
+				    .left = true,
+				    .broadcast = broadcast,
+				    .found = found});
+	lw_chip_unlock(c);
+	return found;
+}
+
+static void lapic_eoi(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast)
+{
+	struct lw_chip *c = ctx;
+
+	if (c->hooks->leaves(c->eoi, vcpu, vector))
+		eoi_exit(c, vcpu, vector, broadcast);
+	else
+		trace(c, &(struct lw_trace){.kind = LW_TRACE_EOI,
+					    .vcpu = vcpu,
+					    .gsi = NO_GSI,
+					    .vector = vector,
+					    .broadcast = broadcast});
+}
+
+static void lapic_changed(void *ctx, uint32_t vcpu)
+{
+	struct lw_chip *c = ctx;
+
+	(void)vcpu;
+	lw_chip_lock(c);
+	c->hooks->remap(c->eoi);
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_retry_locked(ioapic(c, n));
+	lw_chip_unlock(c);
+}
+
+static void lapic_broadcast(void *ctx, uint32_t vcpu, bool suppressed)
+{
+	struct lw_chip *c = ctx;
+
+	lw_chip_lock(c);
+	c->hooks->broadcast(c->eoi, vcpu, suppressed);
+	lw_chip_unlock(c);
+}
+
+static const struct lw_lapic_ops lapic_ops = {
+    .eoi = lapic_eoi,
+    .changed = lapic_changed,
+    .broadcast = lapic_broadcast,
+};
+
+/* ---- storage ---- */
+
+struct lw_lapic *lw_chip_lapic(struct lw_chip *c, uint32_t vcpu)
+{
+	return vcpu < c->nvcpus ? lapic(c, vcpu) : NULL;
+}
+
+struct lw_ioapic *lw_chip_ioapic(struct lw_chip *c, uint32_t n)
+{
+	return n < c->nioapics ? ioapic(c, n) : NULL;
+}
+
+struct lw_routes *lw_chip_routes(struct lw_chip *c)
+{
+	return at(c, c->routes);
+}
+
+static struct lw_ioapic_config ioapic_config(const struct lw_chip_config *config, void *chip,
+					     uint32_t n)
+{
+	const struct lw_chip_ioapic *i = &config->ioapic[n];
+
+	return (struct lw_ioapic_config){
+	    .ops = &lw_chip_ioapic_ops[config->ops && config->ops->storm],
+	    .ctx = chip,
+	    .gsi_base = i->gsi_base,
+	    .pins = i->pins,
+	    .nvcpus = config->nvcpus,
+	    .flags = i->flags,
+	    .id = i->id,
+	    .version = i->version,
+	};
+}
+
+/* Where everything lies; 0 if the configuration is out of range. */
+static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
+{
+	size_t size = lw_round_up(sizeof(*c), LW_CHIP_ALIGN);
+
+	if (!config || !config->nvcpus || config->nvcpus > MAX_VCPUS ||
+	    (!config->x2apic && config->nvcpus > XAPIC_VCPUS) || !config->nioapics ||
+	    config->nioapics > LW_CHIP_MAX_IOAPICS || !config->ioapic)
+		return 0;
+	c->lapics = size;
+	size += (size_t)config->nvcpus * LW_LAPIC_SIZE;
+	for (uint32_t n = 0; n < config->nioapics; n++) {
+		struct lw_ioapic_config one = ioapic_config(config, NULL, n);
+		size_t bytes = lw_ioapic_size(&one);
+
+		if (!bytes)
+			return 0;
+		c->ioapic[n] = size;
+		size += bytes;
+	}
+	c->routes = size;
+	if (!lw_routes_size(config->gsis, config->gsis))
+		return 0;
+	return size + lw_routes_size(config->gsis, config->gsis);
+}
+
+size_t lw_chip_size(const struct lw_chip_config *config)
+{
+	struct lw_chip layout;
+
+	return lay_out(&layout, config);
+}
+
+static bool hooks_are_whole(const struct lw_eoi_hooks *h)
+{
+	return h && h->route && h->deliver && h->leaves && h->ended && h->fell && h->recall &&
+	       h->closed && h->enter && h->exit && h->serve && h->remap && h->init && h->broadcast;
+}
+
+/* Each GSI to the pin that has it: the n-th pin of all, chip after chip. */
+static struct lw_route identity(const void *arg, size_t n)
+{
+	const struct lw_chip_config *config = arg;
+	uint16_t chip = 0;
+
+	while (n >= config->ioapic[chip].pins)
+		n -= config->ioapic[chip++].pins;
+	return (struct lw_route){
+	    .gsi = config->ioapic[chip].gsi_base + (uint32_t)n,
+	    .type = LW_ROUTE_IOAPIC,
+	    .chip = chip,
+	    .pin = (uint16_t)n,
+	};
+}
+
+static int identity_routes(struct lw_chip *c, const struct lw_chip_config *config)
+{
+	struct lw_route_source from = {.get = identity, .arg = config};
+	int err = lw_routes_init(lw_chip_routes(c), config->gsis, config->gsis);
+
+	for (uint32_t n = 0; n < config->nioapics; n++)
+		from.count += config->ioapic[n].pins;
+	return err ? err : lw_routes_fill(lw_chip_routes(c), &from);
+}
+
+static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
+{
+	int err = 0;
+
+	for (uint32_t n = 0; !err && n < c->nvcpus; n++) {
+		struct lw_lapic_config one = {
+		    .ops = &lapic_ops, .ctx = c, .vcpu = n, .id = n, .x2apic = c->x2apic};
+
+		err = lw_lapic_init(lapic(c, n), &one);
+	}
+	for (uint32_t n = 0; !err && n < c->nioapics; n++) {
+		struct lw_ioapic_config one = ioapic_config(config, c, n);
+
+		err = lw_ioapic_init(ioapic(c, n), &one);
+	}
+	return err ? err : identity_routes(c, config);
+}
+
+int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config)
+{
+	struct lw_chip layout = {0};
+
+	if (!storage || (uintptr_t)storage % LW_CHIP_ALIGN || !lay_out(&layout, config) ||
+	    !config->ops || !config->ops->kick || !config->ops->lock != !config->ops->unlock ||
+	    !hooks_are_whole(config->hooks))
+		return -EINVAL;
+	layout.ops = config->ops;
+	layout.ctx = config->ctx;
+	layout.hooks = config->hooks;
+	layout.eoi = config->eoi;
+	layout.nvcpus = config->nvcpus;
+	layout.nioapics = config->nioapics;
+	layout.x2apic = config->x2apic;
+	*storage = layout;
+	return init_parts(storage, config);
+}
+
+/* ---- the vCPU's thread ---- */
+
+void lw_chip_enter(struct lw_chip *c, uint32_t vcpu)
+{
+	if (vcpu < c->nvcpus)
+		c->hooks->enter(c->eoi, vcpu);
+}
+
+void lw_chip_exit(struct lw_chip *c, uint32_t vcpu)
+{
+	if (vcpu >= c->nvcpus)
+		return;
+	c->hooks->exit(c->eoi, vcpu);
+	c->hooks->serve(c->eoi, vcpu);
+}
+
+bool lw_chip_eoi_leaves(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)
+{
+	return vcpu < c->nvcpus && c->hooks->leaves(c->eoi, vcpu, vector);
+}
+
+enum lw_eoi_class lw_chip_eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vector)
+{
+	if (vcpu >= c->nvcpus)
+		return LW_EOI_SUPERFLUOUS;
+	return eoi_exit(c, vcpu, vector, !lw_lapic_suppresses(lapic(c, vcpu)));
+}
+
+void lw_chip_init_vcpu(struct lw_chip *c, uint32_t vcpu)
+{
+	if (vcpu >= c->nvcpus)
+		return;
+	lw_lapic_reset(lapic(c, vcpu));
+	lw_chip_lock(c);
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_forget_locked(ioapic(c, n), vcpu);
+	c->hooks->init(c->eoi, vcpu);
+	lw_chip_unlock(c);
+}
+
+void lw_chip_settle(struct lw_chip *c)
+{
+	lw_chip_lock(c);
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_settle_locked(ioapic(c, n));
+	lw_chip_unlock(c);
+}

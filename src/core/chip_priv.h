@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the controller: chip.c has its storage and the vCPUs' calls, deliver.c says who
+ * gets a message, env.c wires I/O APICs and policy.
+ */
+#ifndef LW_CHIP_PRIV_H
+#define LW_CHIP_PRIV_H
+
+#include <lapwing/chip.h>
+#include <stdatomic.h>
+
+#include "bits.h"
+#include "doubles.h"
+
+#define NO_GSI (-1)
+
+struct lw_chip {
+	const struct lw_chip_ops *ops;
+	void *ctx;
+	const struct lw_eoi_hooks *hooks;
+	void *eoi;
+	uint32_t nvcpus, nioapics, gsis;
+	bool x2apic;
+	_Atomic uint32_t turn; /* lowest priority: who is asked first among equals */
+	size_t lapics, routes; /* offsets in this block */
+	size_t ioapic[LW_CHIP_MAX_IOAPICS];
+};
+
+static inline void *at(const struct lw_chip *c, size_t offset)
+{
+	return (unsigned char *)(uintptr_t)c + offset;
+}
+
+static inline struct lw_lapic *lapic(const struct lw_chip *c, uint32_t vcpu)
+{
+	return at(c, c->lapics + (size_t)vcpu * LW_LAPIC_SIZE);
+}
+
+static inline struct lw_ioapic *ioapic(const struct lw_chip *c, uint32_t n)
+{
+	return at(c, c->ioapic[n]);
+}
+
+static inline void trace(const struct lw_chip *c, const struct lw_trace *event)
+{
+	if (c->ops->trace)
+		c->ops->trace(c->ctx, event);
+}
+
+/* The I/O APICs' ops: without, and with, somebody to time a storm's delay. */
+extern const struct lw_ioapic_ops lw_chip_ioapic_ops[2];
+
+void lw_chip_lock(void *chip);
+/* Let go, then run what the I/O APICs have queued meanwhile. */
+void lw_chip_unlock(void *chip);
+
+/* The vCPUs that a message names: one look-up if it is physical, at most sixteen in an x2APIC
+ * cluster. vCPU n has APIC id n. */
+void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg, uint32_t vcpu),
+		     void *arg);
+
+/* Post to one vCPU and notify it; false if it refused. */
+bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool level);
+
+/* Deliver for a pin, arming as the policy wants it. Under the lock. */
+void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
+		     struct lw_takers *takers);
+
+/* In all I/O APICs: is a record open; resolve those of a pair. Under the lock. */
+bool lw_chip_in_flight(void *chip, uint32_t vcpu, uint8_t vector);
+enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector);
+
+#endif

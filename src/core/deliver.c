@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Who gets a message, and getting it there. */
+#include <errno.h>
+#include <lapwing/msi.h>
+
+#include "chip_priv.h"
+
+#define BROADCAST       0xffffffffu
+#define XAPIC_BROADCAST 0xffu
+
+/* ---- who is meant ---- */
+
+typedef void see_vcpu(void *arg, uint32_t vcpu);
+
+static void everybody(const struct lw_chip *c, const struct lw_msg *msg, see_vcpu *see, void *arg)
+{
+	for (uint32_t n = 0; n < c->nvcpus; n++)
+		if (lw_lapic_matches(lapic(c, n), msg))
+			see(arg, n);
+}
+
+/* vCPU n has APIC id n, and in x2APIC mode the logical id follows from it: at most sixteen. */
+void lw_chip_targets(void *ctx, const struct lw_msg *msg, see_vcpu *see, void *arg)
+{
+	const struct lw_chip *c = ctx;
+	uint32_t first = (msg->dest >> 16) << 4;
+
+	if (msg->dest == BROADCAST ||
+	    (!c->x2apic && (msg->logical || msg->dest == XAPIC_BROADCAST)))
+		everybody(c, msg, see, arg);
+	else if (!msg->logical && msg->dest < c->nvcpus)
+		see(arg, msg->dest);
+	else if (msg->logical)
+		for (uint32_t bits = msg->dest & 0xffffu; bits; bits &= bits - 1)
+			if (first + lw_word_low(bits) < c->nvcpus)
+				see(arg, first + lw_word_low(bits));
+}
+
+/* ---- delivery ---- */
+
+struct delivery {
+	struct lw_chip *chip;
+	const struct lw_msg *msg;
+	struct lw_takers *takers;
+	int32_t gsi;             /* or NO_GSI: then there is no record, and no lock */
+	uint32_t best, best_ppr; /* lowest priority */
+};
+
+static void notify(const struct lw_chip *c, uint32_t vcpu)
+{
+	if (c->ops->notify)
+		c->ops->notify(c->ctx, vcpu);
+	else
+		c->ops->kick(c->ctx, vcpu);
+}
+
+bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool level)
+{
+	enum lw_post answer = lw_lapic_post(lapic(c, vcpu), vector, level);
+
+	if (answer == LW_POST_NOTIFY)
+		notify(c, vcpu);
+	return answer != LW_POST_REFUSED;
+}
+
+/* Armed first, posted after: an EOI can't come before its bit. */
+static bool give(struct delivery *d, uint32_t vcpu)
+{
+	struct lw_chip *c = d->chip;
+	const struct lw_msg *m = d->msg;
+	bool armed = m->level && d->gsi != NO_GSI;
+
+	if (!lw_lapic_accepts(lapic(c, vcpu)) || m->vector < LW_FIRST_VECTOR)
+		return lw_chip_post(c, vcpu, m->vector, m->level); /* refuses, and notes why */
+	if (armed && LW_LEFT_OUT(LW_RULE_EVERY_TAKER) && d->takers->count)
+		armed = false;
+	trace(c, &(struct lw_trace){.kind = LW_TRACE_POSTED,
+				    .vcpu = vcpu,
+				    .gsi = d->gsi,
+				    .vector = m->vector,
+				    .level = m->level});
+	if (armed && c->hooks->deliver(c->eoi, vcpu, m->vector) == LW_PUBLISH_OWNER)
+		return true;
+	return lw_chip_post(c, vcpu, m->vector, m->level);
+}
+
+static void add_taker(struct lw_takers *t, uint32_t vcpu)
+{
+	if (!t->count)
+		t->vcpu = vcpu;
+	else if (t->map) {
+		lw_set_add(t->map, t->vcpu);
+		lw_set_add(t->map, vcpu);
+	}
+	t->count++;
+}
+
+static void give_each(void *arg, uint32_t vcpu)
+{
+	struct delivery *d = arg;
+
+	if (give(d, vcpu))
+		add_taker(d->takers, vcpu);
+}
+
+/* Lowest priority: the least PPR, and among equals the next after the last one taken. */
+static void arbitrate(void *arg, uint32_t vcpu)
+{
+	struct delivery *d = arg;
+	const struct lw_chip *c = d->chip;
+	uint32_t turn = atomic_load_explicit(&c->turn, memory_order_relaxed);
+	uint32_t ppr = lw_lapic_ppr(lapic(c, vcpu)) & 0xf0u;
+
+	if (!lw_lapic_accepts(lapic(c, vcpu)) || ppr > d->best_ppr)
+		return;
+	if (ppr < d->best_ppr || (d->best < turn && vcpu >= turn)) {
+		d->best = vcpu;
+		d->best_ppr = ppr;
+	}
+}
+
+static void give_one(struct delivery *d)
+{
+	d->best = UINT32_MAX;
+	d->best_ppr = UINT32_MAX;
+	lw_chip_targets(d->chip, d->msg, arbitrate, d);
+	if (d->best == UINT32_MAX)
+		return;
+	atomic_store_explicit(&d->chip->turn, d->best + 1u, memory_order_relaxed);
+	give_each(d, d->best);
+}
+
+static void signal_each(void *arg, uint32_t vcpu)
+{
+	struct delivery *d = arg;
+	const struct lw_chip *c = d->chip;
+
+	if (c->ops->signal)
+		c->ops->signal(c->ctx, vcpu, d->msg->delivery, d->msg->vector);
+	d->takers->count++;
+}
+
+static void deliver(struct delivery *d)
+{
+	switch (d->msg->delivery) {
+	case LW_DM_FIXED:
+		lw_chip_targets(d->chip, d->msg, give_each, d);
+		break;
+	case LW_DM_LOWEST:
+		give_one(d);
+		break;
+	case LW_DM_SMI:
+	case LW_DM_NMI:
+	case LW_DM_INIT:
+	case LW_DM_SIPI:
+	case LW_DM_EXTINT:
+		lw_chip_targets(d->chip, d->msg, signal_each, d);
+		break;
+	default:
+		break; /* a reserved mode reaches nobody */
+	}
+}
+
+void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
+		     struct lw_takers *takers)
+{
+	struct delivery d = {.chip = c, .msg = msg, .takers = takers, .gsi = gsi};
+
+	deliver(&d);
+}
+
+int lw_chip_send(struct lw_chip *c, const struct lw_msg *msg)
+{
+	struct lw_takers takers = {0};
+
+	lw_chip_deliver(c, NO_GSI, msg, &takers);
+	return (int)takers.count;
+}
+
+int lw_chip_msi(struct lw_chip *c, uint64_t address, uint32_t data)
+{
+	struct lw_msg msg;
+	int err = lw_msi_decode(address, data, c->x2apic ? LW_MSI_EXT_DEST : 0, &msg);
+
+	return err ? err : lw_chip_send(c, &msg);
+}
+
+int lw_chip_line(struct lw_chip *c, uint32_t gsi, uint32_t source, bool level)
+{
+	struct lw_route found[LW_ROUTES_PER_GSI];
+	size_t count = lw_routes_find(lw_chip_routes(c), gsi, found);
+	int err = count ? 0 : -EINVAL;
+
+	for (size_t n = 0; n < count; n++) {
+		const struct lw_route *r = &found[n];
+		int one = 0;
+
+		if (r->type == LW_ROUTE_IOAPIC)
+			one = r->chip < c->nioapics
+				  ? lw_ioapic_line(ioapic(c, r->chip), r->pin, source, level)
+				  : -EINVAL;
+		else if (r->type == LW_ROUTE_MSI && level)
+			one = lw_chip_msi(c, r->address, r->data);
+		if (one < 0)
+			err = one;
+	}
+	return err;
+}

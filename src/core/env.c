@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* What the I/O APICs and an EOI policy ask of the controller between them. */
+#include "chip_priv.h"
+
+/* ---- what the I/O APICs ask ---- */
+
+static void ioapic_unlock(void *ctx)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->unlock)
+		c->ops->unlock(c->ctx);
+}
+
+static void ioapic_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg,
+			   struct lw_takers *takers)
+{
+	lw_chip_deliver(ctx, (int32_t)gsi, msg, takers);
+}
+
+static void ioapic_route(void *ctx, const struct lw_msg *before, const struct lw_msg *after)
+{
+	const struct lw_chip *c = ctx;
+
+	c->hooks->route(c->eoi, before, after);
+}
+
+/* What was let go is let go in every I/O APIC: env->release sees to it. */
+static bool ioapic_fell(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	return c->hooks->fell(c->eoi, vcpu, vector);
+}
+
+static enum lw_recall ioapic_recall(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+	enum lw_recall where = c->hooks->recall(c->eoi, vcpu, vector);
+
+	if (where == LW_RECALL_GONE)
+		trace(c, &(struct lw_trace){.kind = LW_TRACE_RESOLVED,
+					    .vcpu = vcpu,
+					    .gsi = NO_GSI,
+					    .vector = vector});
+	return where;
+}
+
+static void ioapic_closed(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	c->hooks->closed(c->eoi, vcpu, vector);
+}
+
+static bool ioapic_matches(void *ctx, uint32_t vcpu, const struct lw_msg *msg)
+{
+	const struct lw_chip *c = ctx;
+
+	return lw_lapic_matches(lapic(c, vcpu), msg);
+}
+
+static void ioapic_resample(void *ctx, uint32_t gsi)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->resample)
+		c->ops->resample(c->ctx, gsi);
+}
+
+static void ioapic_storm(void *ctx, uint32_t gsi)
+{
+	const struct lw_chip *c = ctx;
+
+	c->ops->storm(c->ctx, gsi);
+}
+
+#define IOAPIC_OPS                                                                \
+	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver, \
+	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall,      \
+	.closed = ioapic_closed, .matches = ioapic_matches, .resample = ioapic_resample
+
+/* Without somebody to time a storm's delay there is none. */
+const struct lw_ioapic_ops lw_chip_ioapic_ops[2] = {
+    {IOAPIC_OPS},
+    {IOAPIC_OPS, .storm = ioapic_storm},
+};
+
+/* ---- what a policy asks ---- */
+
+enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)
+{
+	enum lw_eoi_class best = LW_EOI_SUPERFLUOUS;
+
+	for (uint32_t n = 0; n < c->nioapics; n++) {
+		enum lw_eoi_class one = lw_ioapic_eoi_locked(ioapic(c, n), vcpu, vector);
+
+		if (one < best) /* necessary, redundant, superfluous: in this order */
+			best = one;
+	}
+	return best;
+}
+
+bool lw_chip_in_flight(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		if (lw_ioapic_in_flight_locked(ioapic(c, n), vcpu, vector))
+			return true;
+	return false;
+}
+
+static bool env_holds(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	return lw_lapic_holds(lapic(ctx, vcpu), vector);
+}
+
+static void env_gone(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	trace(c, &(struct lw_trace){
+		     .kind = LW_TRACE_RESOLVED, .vcpu = vcpu, .gsi = NO_GSI, .vector = vector});
+	lw_chip_resolve(c, vcpu, vector);
+}
+
+/* A LAPIC that was disabled since it was asked takes nothing: the pins try elsewhere. */
+static void env_publish(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	if (!lw_chip_post(c, vcpu, vector, true))
+		env_gone(ctx, vcpu, vector);
+}
+
+static void env_kick(void *ctx, uint32_t vcpu)
+{
+	const struct lw_chip *c = ctx;
+
+	c->ops->kick(c->ctx, vcpu);
+}
+
+static bool env_owned(void *ctx, uint32_t vcpu)
+{
+	const struct lw_chip *c = ctx;
+
+	return c->ops->owned && c->ops->owned(c->ctx, vcpu);
+}
+
+static bool env_suppresses(void *ctx, uint32_t vcpu)
+{
+	return lw_lapic_suppresses(lapic(ctx, vcpu));
+}
+
+struct scan {
+	const struct lw_chip *chip;
+	uint32_t vcpu;
+	void (*see)(void *arg, const struct lw_scanned *route);
+	void *arg;
+};
+
+static void scan_one(void *arg, const struct lw_msg *msg)
+{
+	const struct scan *s = arg;
+	struct lw_scanned route = {
+	    .vector = msg->vector,
+	    .level = msg->level,
+	    .matches = lw_lapic_matches(lapic(s->chip, s->vcpu), msg),
+	};
+
+	s->see(s->arg, &route);
+}
+
+static void env_scan(void *ctx, uint32_t vcpu,
+		     void (*see)(void *arg, const struct lw_scanned *route), void *arg)
+{
+	const struct lw_chip *c = ctx;
+	struct scan s = {.chip = c, .vcpu = vcpu, .see = see, .arg = arg};
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_scan_locked(ioapic(c, n), scan_one, &s);
+}
+
+static bool env_routed(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		if (lw_ioapic_routed_locked(ioapic(c, n), vcpu, vector))
+			return true;
+	return false;
+}
+
+static bool env_release(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		if (!lw_ioapic_releasable_locked(ioapic(c, n), vcpu, vector))
+			return false;
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_release_locked(ioapic(c, n), vcpu, vector);
+	return true;
+}
+
+static void env_there(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_hold_locked(ioapic(c, n), vcpu, vector);
+}
+
+const struct lw_eoi_env *lw_chip_env(void)
+{
+	static const struct lw_eoi_env env = {
+	    .lock = lw_chip_lock,
+	    .unlock = lw_chip_unlock,
+	    .holds = env_holds,
+	    .publish = env_publish,
+	    .kick = env_kick,
+	    .owned = env_owned,
+	    .suppresses = env_suppresses,
+	    .scan = env_scan,
+	    .targets = lw_chip_targets,
+	    .routed = env_routed,
+	    .in_flight = lw_chip_in_flight,
+	    .release = env_release,
+	    .gone = env_gone,
+	    .there = env_there,
+	};
+
+	return &env;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is in flight: an I/O APIC's records of level deliveries, and how an EOI finds them.
+ */
+#include <string.h>
+
+#include "ioapic_priv.h"
+
+/* ---- the two indices ---- */
+
+void lw_pin_link_route(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint8_t *link = &io->by_vector.route[p->rte & LW_RTE_VECTOR];
+
+	while (*link < lw_pin_number(io, p)) /* NONE is above every pin */
+		link = &io->pin[*link].next_route;
+	p->next_route = *link;
+	*link = (uint8_t)lw_pin_number(io, p);
+}
+
+void lw_pin_unlink_route(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint8_t *link = &io->by_vector.route[p->rte & LW_RTE_VECTOR];
+
+	while (*link != lw_pin_number(io, p))
+		link = &io->pin[*link].next_route;
+	*link = p->next_route;
+	p->next_route = NONE;
+}
+
+static void link_record(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint8_t *link = &io->by_vector.record[p->vector];
+
+	while (*link < lw_pin_number(io, p))
+		link = &io->pin[*link].next_record;
+	p->next_record = *link;
+	*link = (uint8_t)lw_pin_number(io, p);
+}
+
+static void unlink_record(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint8_t *link = &io->by_vector.record[p->vector];
+
+	while (*link != lw_pin_number(io, p))
+		link = &io->pin[*link].next_record;
+	*link = p->next_record;
+	p->next_record = NONE;
+}
+
+/* ---- routes ---- */
+
+struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte)
+{
+	struct lw_msg msg = {
+	    .dest = (uint32_t)(rte >> LW_RTE_DEST_SHIFT),
+	    .vector = (uint8_t)(rte & LW_RTE_VECTOR),
+	    .delivery = (uint8_t)((rte & LW_RTE_DM) >> LW_RTE_DM_SHIFT),
+	    .logical = (rte & LW_RTE_LOGICAL) != 0,
+	    .level = (rte & LW_RTE_LEVEL) != 0,
+	};
+
+	if (io->flags & LW_IOAPIC_EXT_DEST)
+		msg.dest |= (uint32_t)((rte & RTE_EXT_DEST) >> LW_RTE_EXT_SHIFT) << 8;
+	/* Only these two end by an EOI; the others are edges whatever the bit says (3.2.4). */
+	if (msg.delivery != LW_DM_FIXED && msg.delivery != LW_DM_LOWEST)
+		msg.level = false;
+	return msg;
+}
+
+/* ---- records ---- */
+
+static bool took(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t vcpu)
+{
+	if (p->flags & ANYBODY)
+		return true;
+	if (p->flags & (SEVERAL | RESIDUE))
+		return vcpu < io->nvcpus && lw_set_test(lw_pin_const_map(io, p), vcpu);
+	return p->vcpu == vcpu;
+}
+
+void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (!(p->flags & (RECORD | RESIDUE)))
+		return;
+	unlink_record(io, p);
+	if (p->flags & (SEVERAL | RESIDUE))
+		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
+	p->flags &= (uint8_t)~OF_RECORD;
+}
+
+/* The record is resolved; the other takers of a delivery to several remain as residue. */
+static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
+{
+	if (p->flags & SEVERAL) {
+		uint64_t *map = lw_pin_map(io, p);
+
+		if (by < io->nvcpus)
+			lw_set_del(map, by);
+		p->flags &= (uint8_t)~OF_RECORD;
+		p->flags |= RESIDUE;
+		if (lw_map_empty(map, lw_map_words(io)))
+			lw_pin_drop(io, p);
+	} else {
+		lw_pin_drop(io, p);
+	}
+	if (p->flags & NOTIFY && io->ops->resample) {
+		lw_set_add(io->resample, lw_pin_number(io, p));
+		io->owed = true;
+	}
+}
+
+static void open_record(struct lw_ioapic *io, struct lw_pin *p, const struct lw_takers *t,
+			uint8_t vector)
+{
+	p->vector = vector;
+	p->vcpu = t->vcpu;
+	p->flags |= RECORD;
+	if (t->any)
+		p->flags |= ANYBODY;
+	else if (t->count > 1)
+		p->flags |= SEVERAL;
+	link_record(io, p);
+}
+
+/* Tell the policy that a record ended without its takers' EOI. */
+static void tell_closed(struct lw_ioapic *io, struct lw_pin *p, uint8_t vector, uint32_t vcpu)
+{
+	const uint64_t *map = lw_pin_const_map(io, p);
+
+	if (!io->ops->closed)
+		return;
+	if (!(p->flags & RESIDUE)) {
+		io->ops->closed(io->ctx, vcpu, vector);
+		return;
+	}
+	for (size_t w = 0; w < lw_map_words(io); w++)
+		for (uint64_t left = map[w]; left; left &= left - 1)
+			io->ops->closed(io->ctx, (uint32_t)w * 64u + lw_word_low(left), vector);
+}
+
+void lw_pin_close(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint8_t vector = p->vector;
+	uint32_t vcpu = p->vcpu;
+
+	resolve(io, p, UINT32_MAX);
+	tell_closed(io, p, vector, vcpu);
+}
+
+/* ---- delivery ---- */
+
+void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused)
+{
+	bool before = (p->flags & REFUSED) != 0;
+
+	if (refused)
+		io->counters.refused++;
+	if (before == refused)
+		return;
+	p->flags ^= REFUSED;
+	if (refused)
+		io->refused++;
+	else
+		io->refused--;
+}
+
+void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p)
+{
+	struct lw_msg msg = lw_pin_message(io, p->rte);
+	struct lw_takers takers = {.map = lw_pin_map(io, p)};
+
+	if (p->flags & RESIDUE)
+		lw_pin_drop(io, p);
+	io->ops->deliver(io->ctx, io->gsi_base + lw_pin_number(io, p), &msg, &takers);
+	if (!msg.level) {
+		if (takers.count || takers.any)
+			io->counters.edges++;
+		else
+			io->counters.refused++;
+		if (takers.count > 1)
+			memset(takers.map, 0, lw_map_words(io) * sizeof(uint64_t));
+		return;
+	}
+	lw_pin_refuse(io, p, !takers.count && !takers.any);
+	if (p->flags & REFUSED)
+		return;
+	io->counters.deliveries++;
+	open_record(io, p, &takers, msg.vector);
+}
+
+static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+
+void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
+{
+	enum lw_recall where = LW_RECALL_THERE;
+
+	io->counters.recalls++;
+	if (!LW_LEFT_OUT(LW_RULE_LOAD_THEN_CHECK))
+		where = io->ops->recall(io->ctx, p->vcpu, p->vector);
+	if (where == LW_RECALL_GONE)
+		eoi_delivered(io, p->vcpu, p->vector);
+	else if (where == LW_RECALL_THERE)
+		lw_ioapic_hold_locked(io, p->vcpu, p->vector);
+}
+
+void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p) || p->rte & LW_RTE_MASK ||
+	    p->flags & DELAYED)
+		return;
+	if (!(p->flags & RECORD))
+		lw_pin_send(io, p);
+	else if (p->flags & LET_GO)
+		lw_pin_recall(io, p);
+}
+
+/* A line that is still asserted at its EOI. */
+static void redeliver(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p)) {
+		p->storm = 0;
+		return;
+	}
+	if (io->ops->storm && ++p->storm >= STORM_LIMIT) {
+		p->storm = 0;
+		p->flags |= DELAYED;
+		lw_set_add(io->storm, lw_pin_number(io, p));
+		io->owed = true;
+		io->counters.storms++;
+		return;
+	}
+	lw_pin_service(io, p);
+}
+
+/* ---- EOI ---- */
+
+static bool answers(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t vcpu)
+{
+	return p->flags & RECORD && took(io, p, vcpu);
+}
+
+/*
+ * Two passes: all records of the pair are resolved before any pin is delivered anew, so that the
+ * new delivery of one pin is not taken for the old one of another. `done` is a list of pins.
+ */
+static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
+	uint64_t done[PIN_WORDS] = {0};
+	uint8_t next;
+
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = next) {
+		struct lw_pin *p = &io->pin[n];
+
+		next = p->next_record;
+		if (answers(io, p, vcpu)) {
+			resolve(io, p, vcpu);
+			io->counters.resolved++;
+			lw_set_add(done, n);
+			found = LW_EOI_NECESSARY;
+			if (LW_LEFT_OUT(LW_RULE_EVERY_RECORD))
+				break;
+		} else if (p->flags & RESIDUE && took(io, p, vcpu)) {
+			lw_set_del(lw_pin_map(io, p), vcpu);
+			if (lw_map_empty(lw_pin_map(io, p), lw_map_words(io)))
+				lw_pin_drop(io, p);
+			if (found == LW_EOI_SUPERFLUOUS)
+				found = LW_EOI_REDUNDANT;
+		}
+	}
+	if (found == LW_EOI_REDUNDANT)
+		io->counters.redundant++;
+	for (uint32_t w = 0; w < PIN_WORDS; w++)
+		for (; done[w]; done[w] &= done[w] - 1)
+			redeliver(io, &io->pin[w * 64u + lw_word_low(done[w])]);
+	return found;
+}
+
+/* The datasheet's rule, and that of every implementation but this one: any EOI of the vector that
+ * a level RTE has at present. */
+static enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vector)
+{
+	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
+	uint8_t next;
+
+	for (uint8_t n = io->by_vector.route[vector]; n != NONE; n = next) {
+		struct lw_pin *p = &io->pin[n];
+
+		next = p->next_route;
+		if (!(p->flags & RECORD))
+			continue;
+		lw_pin_close(io, p);
+		io->counters.resolved++;
+		redeliver(io, p);
+		found = LW_EOI_NECESSARY;
+	}
+	return found;
+}
+
+enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	if (io->flags & LW_IOAPIC_STRICT || LW_LEFT_OUT(LW_RULE_MATCH_DELIVERED))
+		return eoi_strict(io, vector);
+	return eoi_delivered(io, vcpu, vector);
+}
+
+void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector)
+{
+	for (uint32_t n = 0; n < io->pins; n++) {
+		struct lw_pin *p = &io->pin[n];
+		bool delivered = p->vector == vector && !LW_LEFT_OUT(LW_RULE_EOI_REGISTER);
+
+		if (!(p->flags & RECORD) || (!delivered && (p->rte & LW_RTE_VECTOR) != vector))
+			continue;
+		lw_pin_close(io, p);
+		io->counters.resolved++;
+		redeliver(io, p);
+	}
+}
+
+void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+		if (answers(io, &io->pin[n], vcpu))
+			io->pin[n].flags &= (uint8_t)~LET_GO;
+}
+
+void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
+{
+	if (LW_LEFT_OUT(LW_RULE_INIT))
+		return;
+	for (uint32_t n = 0; n < io->pins; n++) {
+		struct lw_pin *p = &io->pin[n];
+
+		if (!(p->flags & (RECORD | RESIDUE)) || p->flags & ANYBODY || !took(io, p, vcpu))
+			continue;
+		if (p->flags & (SEVERAL | RESIDUE)) {
+			lw_set_del(lw_pin_map(io, p), vcpu);
+			if (!lw_map_empty(lw_pin_map(io, p), lw_map_words(io)))
+				continue;
+		}
+		if (p->flags & RESIDUE) {
+			lw_pin_drop(io, p);
+			continue;
+		}
+		resolve(io, p, vcpu);
+		redeliver(io, p);
+	}
+}
+
+void lw_ioapic_retry_locked(struct lw_ioapic *io)
+{
+	for (uint32_t n = 0; n < io->pins && io->refused; n++)
+		if (io->pin[n].flags & REFUSED)
+			lw_pin_service(io, &io->pin[n]);
+}
+
+/* ---- for an EOI policy ---- */
+
+bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+		if (answers(io, &io->pin[n], vcpu))
+			return true;
+	return false;
+}
+
+bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.route[vector]; n != NONE; n = io->pin[n].next_route) {
+		struct lw_msg msg = lw_pin_message(io, io->pin[n].rte);
+
+		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &msg))
+			return true;
+	}
+	return false;
+}
+
+bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record) {
+		const struct lw_pin *p = &io->pin[n];
+
+		if (answers(io, p, vcpu) &&
+		    (p->flags & (SEVERAL | ANYBODY | NOTIFY) || lw_pin_asserted(io, p)))
+			return false;
+	}
+	return true;
+}
+
+void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+		if (answers(io, &io->pin[n], vcpu))
+			io->pin[n].flags |= LET_GO;
+}
+
+void lw_ioapic_settle_locked(struct lw_ioapic *io)
+{
+	for (uint32_t n = 0; n < io->pins; n++)
+		if (io->pin[n].flags & LET_GO)
+			lw_pin_recall(io, &io->pin[n]);
+}
+
+bool lw_ioapic_owes_locked(const struct lw_ioapic *io)
+{
+	return io->owed;
+}
+
+void lw_ioapic_scan_locked(const struct lw_ioapic *io,
+			   void (*see)(void *arg, const struct lw_msg *msg), void *arg)
+{
+	for (uint32_t n = 0; n < io->pins; n++) {
+		struct lw_msg msg = lw_pin_message(io, io->pin[n].rte);
+
+		see(arg, &msg);
+	}
+}

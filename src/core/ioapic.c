@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <lapwing/ioapic.h>
+#include <string.h>
+
+#include "ioapic_priv.h"
+
+#define IOREGSEL 0x00u
+#define IOWIN    0x10u
+#define EOIR     0x40u
+
+#define REG_ID          0x00u
+#define REG_VERSION     0x01u
+#define REG_ARBITRATION 0x02u
+#define REG_RTE         0x10u
+
+/* What a guest may write in an RTE (82093AA, 3.2.4); the extended destination comes on top. */
+#define RTE_WRITABLE                                                                            \
+	(LW_RTE_VECTOR | LW_RTE_DM | LW_RTE_LOGICAL | LW_RTE_LOW | LW_RTE_LEVEL | LW_RTE_MASK | \
+	 0xffull << LW_RTE_DEST_SHIFT)
+
+/* ---- storage ---- */
+
+static bool config_is_sane(const struct lw_ioapic_config *c)
+{
+	const uint32_t known = LW_IOAPIC_EXT_DEST | LW_IOAPIC_STRICT | LW_IOAPIC_ELECTRICAL;
+
+	return c && c->pins >= LW_IOAPIC_MIN_PINS && c->pins <= LW_IOAPIC_MAX_PINS &&
+	       c->nvcpus > 0 && c->nvcpus <= MAX_VCPUS && !(c->flags & ~known) && c->id < 16 &&
+	       (c->version == 0x11 || c->version == 0x20);
+}
+
+_Static_assert(sizeof(struct lw_ioapic) + LW_IOAPIC_MIN_PINS * sizeof(struct lw_pin) <= 2048,
+	       "an I/O APIC of 24 pins must fit in 2 KiB, maps apart");
+
+size_t lw_ioapic_size(const struct lw_ioapic_config *config)
+{
+	if (!config_is_sane(config))
+		return 0;
+	return maps_offset(config->pins) +
+	       lw_round_up((size_t)config->pins * ((config->nvcpus + 63u) / 64u) * 8u,
+			   LW_IOAPIC_ALIGN);
+}
+
+int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *config)
+{
+	struct lw_ioapic *io = storage;
+
+	if (!io || (uintptr_t)io % LW_IOAPIC_ALIGN || !config_is_sane(config) || !config->ops ||
+	    !config->ops->deliver || !config->ops->lock != !config->ops->unlock)
+		return -EINVAL;
+	memset(io, 0, lw_ioapic_size(config));
+	io->ops = config->ops;
+	io->ctx = config->ctx;
+	io->gsi_base = config->gsi_base;
+	io->pins = config->pins;
+	io->nvcpus = config->nvcpus;
+	io->flags = config->flags;
+	io->id = config->id;
+	io->version = config->version;
+	memset(&io->by_vector, NONE, sizeof(io->by_vector));
+	for (uint32_t n = 0; n < io->pins; n++) {
+		io->pin[n].rte = LW_RTE_MASK;
+		io->pin[n].next_route = io->pin[n].next_record = NONE;
+	}
+	return 0;
+}
+
+/* ---- lock, and what runs after it ---- */
+
+static void enter(struct lw_ioapic *io)
+{
+	if (io->ops->lock)
+		io->ops->lock(io->ctx);
+}
+
+static void unlock(struct lw_ioapic *io)
+{
+	if (io->ops->unlock)
+		io->ops->unlock(io->ctx);
+}
+
+/* Take one notification that is owed. Under the lock. */
+static bool take(struct lw_ioapic *io, uint64_t *owed, uint32_t *gsi)
+{
+	for (uint32_t w = 0; w < PIN_WORDS; w++) {
+		if (!owed[w])
+			continue;
+		*gsi = io->gsi_base + w * 64u + lw_word_low(owed[w]);
+		owed[w] &= owed[w] - 1;
+		return true;
+	}
+	return false;
+}
+
+/* One drainer at a time: a callback that sets a line queues for it and returns, so that callbacks
+ * never nest, however they answer one another. Enters with the lock held, leaves without. */
+static void leave(struct lw_ioapic *io)
+{
+	uint32_t gsi;
+
+	if (io->draining || !io->owed) {
+		unlock(io);
+		return;
+	}
+	io->draining = true;
+	for (;;) {
+		void (*tell)(void *, uint32_t) = NULL;
+
+		if (take(io, io->resample, &gsi))
+			tell = io->ops->resample;
+		else if (take(io, io->storm, &gsi))
+			tell = io->ops->storm;
+		else
+			break;
+		unlock(io);
+		tell(io->ctx, gsi);
+		enter(io);
+	}
+	io->draining = io->owed = false;
+	unlock(io);
+}
+
+void lw_ioapic_drain(struct lw_ioapic *io)
+{
+	enter(io);
+	leave(io);
+}
+
+/* ---- a guest's accesses ---- */
+
+/* Level to edge ends the record: nothing would ever EOI it by the guest's account. */
+static void flip_to_edge(struct lw_ioapic *io, struct lw_pin *p)
+{
+	p->storm = 0;
+	lw_pin_refuse(io, p, false);
+	if (p->flags & RECORD && !LW_LEFT_OUT(LW_RULE_EDGE_FLIP))
+		lw_pin_close(io, p);
+}
+
+static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
+{
+	uint64_t keep = RTE_WRITABLE | (io->flags & LW_IOAPIC_EXT_DEST ? RTE_EXT_DEST : 0);
+	struct lw_msg before = lw_pin_message(io, p->rte);
+	struct lw_msg after = lw_pin_message(io, rte & keep);
+
+	if (before.level)
+		lw_pin_unlink_route(io, p);
+	p->rte = rte & keep;
+	if (after.level)
+		lw_pin_link_route(io, p);
+	if (before.level && !after.level)
+		flip_to_edge(io, p);
+	if (io->ops->route)
+		io->ops->route(io->ctx, &before, &after);
+	lw_pin_service(io, p);
+}
+
+static uint64_t read_rte(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint64_t rte;
+
+	if (p->flags & LET_GO)
+		lw_pin_recall(io, p);
+	rte = p->rte;
+	if (p->flags & RECORD)
+		rte |= LW_RTE_REMOTE_IRR;
+	if (p->flags & REFUSED)
+		rte |= LW_RTE_PENDING;
+	return rte;
+}
+
+static uint32_t read_register(struct lw_ioapic *io, uint32_t index)
+{
+	uint32_t pin = (index - REG_RTE) / 2u;
+
+	if (index == REG_ID || index == REG_ARBITRATION)
+		return (uint32_t)io->id << 24;
+	if (index == REG_VERSION)
+		return (io->pins - 1u) << 16 | io->version;
+	if (index < REG_RTE || pin >= io->pins)
+		return 0;
+	return (uint32_t)(read_rte(io, &io->pin[pin]) >> (index & 1u) * 32u);
+}
+
+static void write_register(struct lw_ioapic *io, uint32_t index, uint32_t value)
+{
+	uint32_t pin = (index - REG_RTE) / 2u;
+	struct lw_pin *p;
+
+	if (index == REG_ID)
+		io->id = (uint8_t)(value >> 24 & 0xfu);
+	if (index < REG_RTE || pin >= io->pins)
+		return;
+	p = &io->pin[pin];
+	if (index & 1u)
+		write_rte(io, p, (p->rte & UINT32_MAX) | (uint64_t)value << 32);
+	else
+		write_rte(io, p, (p->rte & ~(uint64_t)UINT32_MAX) | value);
+}
+
+uint32_t lw_ioapic_read(struct lw_ioapic *io, uint32_t index)
+{
+	uint32_t value;
+
+	enter(io);
+	value = read_register(io, index);
+	leave(io);
+	return value;
+}
+
+void lw_ioapic_write(struct lw_ioapic *io, uint32_t index, uint32_t value)
+{
+	enter(io);
+	write_register(io, index, value);
+	leave(io);
+}
+
+void lw_ioapic_mmio_read(struct lw_ioapic *io, uint64_t offset, void *data, size_t len)
+{
+	uint32_t value = 0;
+
+	if (!len || len > 8)
+		return;
+	enter(io);
+	if (offset == IOREGSEL)
+		value = io->select;
+	else if (offset == IOWIN)
+		value = read_register(io, io->select);
+	leave(io);
+	memset(data, 0, len);
+	memcpy(data, &value, len < sizeof(value) ? len : sizeof(value));
+}
+
+void lw_ioapic_mmio_write(struct lw_ioapic *io, uint64_t offset, const void *data, size_t len)
+{
+	uint32_t value = 0;
+
+	if (!len || len > 8)
+		return;
+	memcpy(&value, data, len < sizeof(value) ? len : sizeof(value));
+	enter(io);
+	if (offset == IOREGSEL)
+		io->select = value & 0xffu;
+	else if (offset == IOWIN && len >= sizeof(value))
+		write_register(io, io->select, value);
+	else if (offset == EOIR && len >= sizeof(value) && io->version >= 0x20)
+		lw_pin_eoi_register(io, (uint8_t)value);
+	leave(io);
+}
+
+/* ---- the VMM's calls ---- */
+
+/* As if the guest had masked every pin as an edge, so that whoever waits for a record is told. */
+void lw_ioapic_reset(struct lw_ioapic *io)
+{
+	enter(io);
+	io->select = 0;
+	for (uint32_t n = 0; n < io->pins; n++) {
+		write_rte(io, &io->pin[n], LW_RTE_MASK);
+		lw_pin_drop(io, &io->pin[n]);
+		io->pin[n].flags &= NOTIFY;
+	}
+	leave(io);
+}
+
+int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte)
+{
+	if (pin >= io->pins || !rte)
+		return -EINVAL;
+	enter(io);
+	*rte = read_rte(io, &io->pin[pin]);
+	leave(io);
+	return 0;
+}
+
+static void line_fell(struct lw_ioapic *io, struct lw_pin *p)
+{
+	p->storm = 0;
+	lw_pin_refuse(io, p, false);
+	if (!(p->flags & RECORD) || p->flags & (LET_GO | SEVERAL | ANYBODY | NOTIFY))
+		return;
+	if (io->ops->fell)
+		io->ops->fell(io->ctx, p->vcpu, p->vector);
+}
+
+static void line_rose(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (lw_pin_is_level(io, p))
+		lw_pin_service(io, p);
+	else if (!(p->rte & LW_RTE_MASK))
+		lw_pin_send(io, p);
+}
+
+int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
+{
+	struct lw_pin *p;
+	bool before, after;
+
+	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
+		return -EINVAL;
+	enter(io);
+	p = &io->pin[pin];
+	before = lw_pin_asserted(io, p);
+	if (level)
+		p->sources |= 1u << source;
+	else
+		p->sources &= ~(1u << source);
+	after = lw_pin_asserted(io, p);
+	if (before && !after)
+		line_fell(io, p);
+	else if (!before && after)
+		line_rose(io, p);
+	leave(io);
+	return 0;
+}
+
+int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on)
+{
+	struct lw_pin *p;
+
+	if (pin >= io->pins)
+		return -EINVAL;
+	enter(io);
+	p = &io->pin[pin];
+	if (on)
+		p->flags |= NOTIFY;
+	else
+		p->flags &= (uint8_t)~NOTIFY;
+	if (p->flags & LET_GO)
+		lw_pin_recall(io, p);
+	leave(io);
+	return 0;
+}
+
+int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin)
+{
+	if (pin >= io->pins)
+		return -EINVAL;
+	enter(io);
+	if (io->pin[pin].flags & DELAYED) {
+		io->pin[pin].flags &= (uint8_t)~DELAYED;
+		lw_pin_service(io, &io->pin[pin]);
+	}
+	leave(io);
+	return 0;
+}
+
+struct lw_ioapic_counters lw_ioapic_counters(struct lw_ioapic *io)
+{
+	struct lw_ioapic_counters copy;
+
+	enter(io);
+	copy = io->counters;
+	leave(io);
+	return copy;
+}
+
+enum lw_eoi_class lw_ioapic_eoi(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	enum lw_eoi_class found;
+
+	enter(io);
+	found = lw_ioapic_eoi_locked(io, vcpu, vector);
+	leave(io);
+	return found;
+}
+
+void lw_ioapic_hold(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	enter(io);
+	lw_ioapic_hold_locked(io, vcpu, vector);
+	leave(io);
+}
+
+void lw_ioapic_forget(struct lw_ioapic *io, uint32_t vcpu)
+{
+	enter(io);
+	lw_ioapic_forget_locked(io, vcpu);
+	leave(io);
+}
+
+void lw_ioapic_retry(struct lw_ioapic *io)
+{
+	enter(io);
+	lw_ioapic_retry_locked(io);
+	leave(io);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of an I/O APIC: ioapic.c has its registers and lines, inflight.c its deliveries. */
+#ifndef LW_IOAPIC_PRIV_H
+#define LW_IOAPIC_PRIV_H
+
+#include <lapwing/ioapic.h>
+
+#include "bits.h"
+#include "doubles.h"
+
+#define NONE        0xffu /* no pin, in a list */
+#define MAX_VCPUS   65536u
+#define STORM_LIMIT 10000u
+#define PIN_WORDS   4u /* 240 pins in words of 64 */
+
+#define RTE_EXT_DEST (0x7full << LW_RTE_EXT_SHIFT)
+
+enum pin_flags {
+	RECORD = 1u << 0,  /* a delivery is in flight: remote IRR */
+	LET_GO = 1u << 1,  /* … whose EOI the policy does not wait for */
+	SEVERAL = 1u << 2, /* … to the vCPUs in the pin's map */
+	ANYBODY = 1u << 3, /* … to nobody knows whom */
+	RESIDUE = 1u << 4, /* resolved; the map has takers whose EOIs will be redundant */
+	REFUSED = 1u << 5, /* nobody took the last attempt */
+	NOTIFY = 1u << 6,  /* tell ops->resample */
+	DELAYED = 1u << 7  /* storm: wait for lw_ioapic_resume() */
+};
+#define OF_RECORD (RECORD | LET_GO | SEVERAL | ANYBODY | RESIDUE)
+
+struct lw_pin {
+	uint64_t rte;     /* without the two read-only bits */
+	uint32_t sources; /* who holds the line */
+	uint32_t vcpu;    /* the record's taker */
+	uint16_t storm;   /* EOIs in a row that found the line asserted */
+	uint8_t flags;
+	uint8_t vector;      /* the record's, as delivered */
+	uint8_t next_route;  /* next pin whose level route has the same vector */
+	uint8_t next_record; /* next pin whose record or residue has the same vector */
+};
+
+/* Pins by vector, lists in ascending order so that equal states are equal bytes. */
+struct index {
+	uint8_t route[256];
+	uint8_t record[256];
+};
+
+struct lw_ioapic {
+	const struct lw_ioapic_ops *ops;
+	void *ctx;
+	uint32_t gsi_base, pins, nvcpus, flags;
+	uint32_t select; /* IOREGSEL */
+	uint8_t id, version;
+	bool draining;                /* somebody runs notifications */
+	bool owed;                    /* there are some */
+	uint32_t refused;             /* pins with REFUSED */
+	uint64_t resample[PIN_WORDS]; /* notifications owed */
+	uint64_t storm[PIN_WORDS];
+	struct lw_ioapic_counters counters;
+	struct index by_vector;
+	struct lw_pin pin[]; /* then the pins' maps */
+};
+
+static inline size_t lw_map_words(const struct lw_ioapic *io)
+{
+	return (io->nvcpus + 63u) / 64u;
+}
+
+static inline size_t maps_offset(uint32_t pins)
+{
+	return lw_round_up(sizeof(struct lw_ioapic) + pins * sizeof(struct lw_pin),
+			   LW_IOAPIC_ALIGN);
+}
+
+static inline uint64_t *lw_pin_map(struct lw_ioapic *io, const struct lw_pin *p)
+{
+	uint64_t *maps = (uint64_t *)(void *)((unsigned char *)io + maps_offset(io->pins));
+
+	return maps + (size_t)(p - io->pin) * lw_map_words(io);
+}
+
+static inline const uint64_t *lw_pin_const_map(const struct lw_ioapic *io, const struct lw_pin *p)
+{
+	const void *maps = (const unsigned char *)io + maps_offset(io->pins);
+
+	return (const uint64_t *)maps + (size_t)(p - io->pin) * lw_map_words(io);
+}
+
+static inline uint32_t lw_pin_number(const struct lw_ioapic *io, const struct lw_pin *p)
+{
+	return (uint32_t)(p - io->pin);
+}
+
+/* What the RTE would send; `level` only where it ends by an EOI. */
+struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
+
+static inline bool lw_pin_is_level(const struct lw_ioapic *io, const struct lw_pin *p)
+{
+	return lw_pin_message(io, p->rte).level;
+}
+
+static inline bool lw_pin_asserted(const struct lw_ioapic *io, const struct lw_pin *p)
+{
+	bool high = p->sources != 0;
+
+	return io->flags & LW_IOAPIC_ELECTRICAL && p->rte & LW_RTE_LOW ? !high : high;
+}
+
+/* Enter or take out the pin's level route in the index; its RTE must not change in between. */
+void lw_pin_link_route(struct lw_ioapic *io, struct lw_pin *p);
+void lw_pin_unlink_route(struct lw_ioapic *io, struct lw_pin *p);
+
+/* Send one message, and open a record if it is a level one. */
+void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p);
+
+/* A level pin delivers whenever nothing stands against it. */
+void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p);
+
+/* Note whether anybody took the pin's last attempt. */
+void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused);
+
+/* A record that was let go matters again: find out whether its EOI has been. */
+void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p);
+
+/* Forget the pin's record or residue, telling nobody. */
+void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p);
+
+/* The record ends without its takers' EOI. */
+void lw_pin_close(struct lw_ioapic *io, struct lw_pin *p);
+
+/* The EOI register names no vCPU: whoever was given the vector, or would be now. */
+void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <lapwing/lapic.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "bits.h"
+
+#define BROADCAST            0xffffffffu
+#define XAPIC_BROADCAST      0xffu
+#define SVR_RESET            0xffu
+#define DFR_FLAT             0xffffffffu
+#define ESR_RECEIVED_ILLEGAL (1u << 6)
+/* Version 0x14, six LVT entries, EOI-broadcast suppression offered. */
+#define VERSION (0x14u | 5u << 16 | 1u << 24)
+
+/* What other threads write or read. Everything here is atomic; see docs/concurrency.md. */
+struct shared {
+	_Atomic uint64_t edge[LW_SET_WORDS];  /* posted with TMR 0 */
+	_Atomic uint64_t level[LW_SET_WORDS]; /* posted with TMR 1 */
+	_Atomic uint32_t notify; /* set by the first poster after a merge: it owes the kick */
+	_Atomic uint32_t errors; /* ESR bits found by posters */
+	_Atomic uint32_t id;
+	_Atomic uint32_t ldr;
+	_Atomic uint32_t dfr;
+	_Atomic uint32_t svr;
+	_Atomic uint32_t ppr;
+};
+
+/* What only the owner touches. */
+struct owned {
+	uint64_t irr[LW_SET_WORDS];
+	uint64_t isr[LW_SET_WORDS];
+	uint64_t tmr[LW_SET_WORDS];
+	uint32_t tpr;
+	uint32_t esr;
+	bool x2apic;
+};
+
+struct lw_lapic {
+	_Alignas(LW_LAPIC_ALIGN) struct shared shared;
+	struct owned own;
+	struct lw_lapic_counters counters;
+	const struct lw_lapic_ops *ops;
+	void *ctx;
+	uint32_t vcpu;
+};
+
+_Static_assert(sizeof(struct lw_lapic) <= LW_LAPIC_SIZE, "LW_LAPIC_SIZE is too small");
+
+static const struct lw_lapic_ops no_ops;
+
+#define load(field)         atomic_load_explicit(&(field), memory_order_relaxed)
+#define store(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+
+static void power_on(struct lw_lapic *l)
+{
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
+		store(l->shared.edge[w], 0);
+		store(l->shared.level[w], 0);
+	}
+	store(l->shared.notify, 0);
+	store(l->shared.errors, 0);
+	store(l->shared.ldr, 0);
+	store(l->shared.dfr, DFR_FLAT);
+	store(l->shared.svr, SVR_RESET);
+	store(l->shared.ppr, 0);
+	memset(l->own.irr, 0, sizeof(l->own.irr));
+	memset(l->own.isr, 0, sizeof(l->own.isr));
+	memset(l->own.tmr, 0, sizeof(l->own.tmr));
+	l->own.tpr = 0;
+	l->own.esr = 0;
+}
+
+int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config)
+{
+	uint32_t limit;
+
+	if (!storage || (uintptr_t)storage % LW_LAPIC_ALIGN || !config)
+		return -EINVAL;
+	limit = config->x2apic ? BROADCAST : XAPIC_BROADCAST;
+	if (config->id >= limit)
+		return -EINVAL;
+	memset(storage, 0, sizeof(*storage));
+	storage->ops = config->ops ? config->ops : &no_ops;
+	storage->ctx = config->ctx;
+	storage->vcpu = config->vcpu;
+	storage->own.x2apic = config->x2apic;
+	store(storage->shared.id, config->id);
+	power_on(storage);
+	return 0;
+}
+
+bool lw_lapic_accepts(const struct lw_lapic *l)
+{
+	return (load(l->shared.svr) & LW_SVR_ENABLE) != 0;
+}
+
+uint8_t lw_lapic_ppr(const struct lw_lapic *l)
+{
+	return (uint8_t)load(l->shared.ppr);
+}
+
+uint32_t lw_lapic_id(const struct lw_lapic *l)
+{
+	return load(l->shared.id);
+}
+
+/*
+ * The result of the `or` is not used: with it, a compiler must emit a compare-and-swap loop, and
+ * posting would no longer be wait-free. The map is written before `notify`, so an owner that finds
+ * `notify` clear has nothing to merge whose poster does not yet owe it a kick.
+ */
+enum lw_post lw_lapic_post(struct lw_lapic *l, uint8_t vector, bool level)
+{
+	_Atomic uint64_t *map = level ? l->shared.level : l->shared.edge;
+
+	if (!lw_lapic_accepts(l))
+		return LW_POST_REFUSED;
+	if (vector < LW_FIRST_VECTOR) {
+		atomic_fetch_or_explicit(&l->shared.errors, ESR_RECEIVED_ILLEGAL,
+					 memory_order_relaxed);
+		return LW_POST_REFUSED;
+	}
+	atomic_fetch_or_explicit(&map[vector >> 6], lw_bit(vector), memory_order_release);
+	if (atomic_exchange_explicit(&l->shared.notify, 1, memory_order_acq_rel))
+		return LW_POST_QUIET;
+	return LW_POST_NOTIFY;
+}
+
+void lw_lapic_sync(struct lw_lapic *l)
+{
+	if (!atomic_load_explicit(&l->shared.notify, memory_order_acquire))
+		return;
+	atomic_exchange_explicit(&l->shared.notify, 0, memory_order_acq_rel);
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
+		uint64_t edge = 0, level = 0;
+
+		if (load(l->shared.edge[w]))
+			edge =
+			    atomic_exchange_explicit(&l->shared.edge[w], 0, memory_order_acquire);
+		if (load(l->shared.level[w]))
+			level =
+			    atomic_exchange_explicit(&l->shared.level[w], 0, memory_order_acquire);
+		l->own.irr[w] |= edge | level;
+		l->own.tmr[w] = (l->own.tmr[w] & ~edge) | level;
+	}
+	l->counters.merges++;
+}
+
+/* The higher class of TPR and of what is in service; TPR whole if it is not below (11.8.3.1). */
+static uint32_t priority(const struct lw_lapic *l)
+{
+	int vector = lw_set_highest(l->own.isr);
+	uint32_t class = vector < 0 ? 0 : (uint32_t)vector & 0xf0u;
+
+	return (l->own.tpr & 0xf0u) >= class ? l->own.tpr : class;
+}
+
+static int deliverable(const struct lw_lapic *l)
+{
+	int vector = lw_set_highest(l->own.irr);
+
+	if (vector < 0 || ((uint32_t)vector & 0xf0u) <= (load(l->shared.ppr) & 0xf0u))
+		return -1;
+	return vector;
+}
+
+int lw_lapic_pending(struct lw_lapic *l)
+{
+	lw_lapic_sync(l);
+	return deliverable(l);
+}
+
+int lw_lapic_accept(struct lw_lapic *l)
+{
+	int vector = lw_lapic_pending(l);
+
+	if (vector < 0)
+		return -1;
+	lw_set_del(l->own.irr, (uint32_t)vector);
+	lw_set_add(l->own.isr, (uint32_t)vector);
+	store(l->shared.ppr, priority(l));
+	l->counters.accepted++;
+	return vector;
+}
+
+int lw_lapic_eoi(struct lw_lapic *l)
+{
+	int vector = lw_set_highest(l->own.isr);
+
+	if (vector < 0)
+		return -1;
+	lw_set_del(l->own.isr, (uint32_t)vector);
+	store(l->shared.ppr, priority(l));
+	l->counters.eois++;
+	if (l->ops->eoi)
+		l->ops->eoi(l->ctx, l->vcpu, (uint8_t)vector, !lw_lapic_suppresses(l));
+	return vector;
+}
+
+bool lw_lapic_holds(const struct lw_lapic *l, uint8_t vector)
+{
+	uint32_t w = vector >> 6;
+	uint64_t bits = atomic_load_explicit(&l->shared.edge[w], memory_order_acquire) |
+			atomic_load_explicit(&l->shared.level[w], memory_order_acquire);
+
+	return ((bits | l->own.irr[w] | l->own.isr[w]) & lw_bit(vector)) != 0;
+}
+
+bool lw_lapic_irr(const struct lw_lapic *l, uint8_t vector)
+{
+	return lw_set_test(l->own.irr, vector);
+}
+
+bool lw_lapic_isr(const struct lw_lapic *l, uint8_t vector)
+{
+	return lw_set_test(l->own.isr, vector);
+}
+
+bool lw_lapic_tmr(const struct lw_lapic *l, uint8_t vector)
+{
+	return lw_set_test(l->own.tmr, vector);
+}
+
+bool lw_lapic_suppresses(const struct lw_lapic *l)
+{
+	return (load(l->shared.svr) & LW_SVR_SUPPRESS) != 0;
+}
+
+static void changed(struct lw_lapic *l)
+{
+	if (l->ops->changed)
+		l->ops->changed(l->ctx, l->vcpu);
+}
+
+void lw_lapic_reset(struct lw_lapic *l)
+{
+	power_on(l);
+	changed(l);
+}
+
+/* x2APIC derives the logical id: cluster in the upper half, one of sixteen below (11.12.10.2). */
+static uint32_t logical_id(const struct lw_lapic *l)
+{
+	uint32_t id = load(l->shared.id);
+
+	return l->own.x2apic ? (id >> 4) << 16 | 1u << (id & 15u) : load(l->shared.ldr) >> 24;
+}
+
+static bool matches_logical(const struct lw_lapic *l, uint32_t dest)
+{
+	uint32_t mine = logical_id(l);
+
+	if (l->own.x2apic)
+		return dest >> 16 == mine >> 16 && (dest & mine & 0xffffu);
+	if (load(l->shared.dfr) >> 28 == 0xf)
+		return (dest & mine & 0xffu) != 0;
+	return (dest >> 4 & 0xfu) == mine >> 4 && (dest & mine & 0xfu);
+}
+
+bool lw_lapic_matches(const struct lw_lapic *l, const struct lw_msg *msg)
+{
+	if (msg->dest == BROADCAST || (!l->own.x2apic && msg->dest == XAPIC_BROADCAST))
+		return true;
+	if (msg->logical)
+		return matches_logical(l, msg->dest);
+	return msg->dest == load(l->shared.id);
+}
+
+/* Which bits a guest's write keeps; what is not listed here is read-only or absent. */
+static uint32_t writable(uint32_t offset)
+{
+	switch (offset) {
+	case LW_LAPIC_TPR:
+		return 0xffu;
+	case LW_LAPIC_LDR:
+		return 0xff000000u;
+	case LW_LAPIC_DFR:
+		return 0xf0000000u;
+	case LW_LAPIC_SVR:
+		return 0x13ffu; /* vector, enable, focus checking, broadcast suppression */
+	default:
+		return 0;
+	}
+}
+
+static uint32_t read_set(const uint64_t *set, uint32_t offset)
+{
+	uint32_t n = offset >> 4 & 7u;
+
+	return (uint32_t)(set[n >> 1] >> (n & 1u) * 32u);
+}
+
+uint32_t lw_lapic_read(struct lw_lapic *l, uint32_t offset)
+{
+	if (offset % 16 || offset > 0xff0)
+		return 0;
+	lw_lapic_sync(l);
+	switch (offset & ~0x70u) { /* three ranges of eight registers each start at …00 or …80 */
+	case LW_LAPIC_ISR:
+		return read_set(l->own.isr, offset);
+	case LW_LAPIC_TMR:
+		return read_set(l->own.tmr, offset);
+	case LW_LAPIC_IRR:
+		return read_set(l->own.irr, offset);
+	default:
+		break;
+	}
+	switch (offset) {
+	case LW_LAPIC_ID:
+		return l->own.x2apic ? load(l->shared.id) : load(l->shared.id) << 24;
+	case LW_LAPIC_VERSION:
+		return VERSION;
+	case LW_LAPIC_TPR:
+		return l->own.tpr;
+	case LW_LAPIC_PPR:
+		return load(l->shared.ppr);
+	case LW_LAPIC_LDR:
+		return l->own.x2apic ? logical_id(l) : load(l->shared.ldr);
+	case LW_LAPIC_DFR:
+		return l->own.x2apic ? 0 : load(l->shared.dfr);
+	case LW_LAPIC_SVR:
+		return load(l->shared.svr);
+	case LW_LAPIC_ESR:
+		return l->own.esr;
+	default:
+		return 0;
+	}
+}
+
+static void write_svr(struct lw_lapic *l, uint32_t value)
+{
+	uint32_t before = load(l->shared.svr);
+
+	store(l->shared.svr, value);
+	if ((before ^ value) & LW_SVR_SUPPRESS && l->ops->broadcast)
+		l->ops->broadcast(l->ctx, l->vcpu, (value & LW_SVR_SUPPRESS) != 0);
+	if ((before ^ value) & LW_SVR_ENABLE)
+		changed(l);
+}
+
+void lw_lapic_write(struct lw_lapic *l, uint32_t offset, uint32_t value)
+{
+	value &= writable(offset);
+	switch (offset) {
+	case LW_LAPIC_TPR:
+		l->own.tpr = value;
+		store(l->shared.ppr, priority(l));
+		break;
+	case LW_LAPIC_EOI:
+		lw_lapic_eoi(l);
+		break;
+	case LW_LAPIC_LDR:
+	case LW_LAPIC_DFR:
+		if (l->own.x2apic)
+			break;
+		if (offset == LW_LAPIC_LDR)
+			store(l->shared.ldr, value);
+		else
+			store(l->shared.dfr, value | ~writable(LW_LAPIC_DFR));
+		changed(l);
+		break;
+	case LW_LAPIC_SVR:
+		write_svr(l, value);
+		break;
+	case LW_LAPIC_ESR: /* latches what has come in since the last write (11.5.3) */
+		l->own.esr = atomic_exchange_explicit(&l->shared.errors, 0, memory_order_relaxed);
+		break;
+	default:
+		break;
+	}
+}
+
+struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *l)
+{
+	return l->counters;
+}

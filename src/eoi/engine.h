@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the policies share: the vCPUs' sets, how a set reaches hardware, and how work is handed to
+ * the one thread that may load it. A policy says only what belongs in a set, and when.
+ */
+#ifndef LW_EOI_ENGINE_H
+#define LW_EOI_ENGINE_H
+
+#include <lapwing/eoi.h>
+#include <stdatomic.h>
+
+#include "core/bits.h"
+#include "core/doubles.h"
+
+enum mode { OUT, IN_GUEST, LEAVING /* kicked, and perhaps still running guest code */ };
+
+enum request {
+	REQUEST_SCAN = 1u << 0, /* rebuild the set */
+	REQUEST_HAND = 1u << 1, /* publish what is in `handed`, after a load */
+	REQUEST_ASK = 1u << 2   /* look where the vectors in `asked` are, after a load */
+};
+
+struct vcpu {
+	/* Any thread reads; `set` is written under the lock, the others by the owner. All of it
+	 * sequentially consistent: docs/concurrency.md says why. */
+	_Alignas(LW_EOI_ALIGN) _Atomic uint64_t set[LW_SET_WORDS];
+	_Atomic uint64_t loaded[LW_SET_WORDS];
+	_Atomic uint32_t mode;
+	_Atomic uint32_t requests;
+	_Atomic uint64_t reloads;
+	/* Under the lock. */
+	uint64_t handed[LW_SET_WORDS];     /* deliveries to publish after the next load */
+	uint64_t asked[LW_SET_WORDS];      /* recalled vectors to look for */
+	uint64_t ask_kicked[LW_SET_WORDS]; /* … for which the vCPU was kicked */
+	uint64_t owed[2][LW_SET_WORDS];    /* did the last delivery owe a kick; the one before */
+	int last_pending;                  /* the tracking policies' record */
+};
+
+struct lw_eoi {
+	const struct policy *policy;
+	const struct lw_eoi_env *env;
+	void *ctx;
+	uint32_t flags;
+	uint32_t nvcpus;
+	struct lw_eoi_counters counters;
+	_Alignas(LW_EOI_ALIGN) struct vcpu vcpu[];
+};
+
+/* One scan of all routes for one vCPU, into a set of its own. */
+struct scan {
+	struct lw_eoi *eoi;
+	uint32_t vcpu;
+	uint64_t set[LW_SET_WORDS];
+};
+
+/* Members as in struct lw_eoi_hooks; a null one does nothing. */
+struct policy {
+	const char *name;
+	int no_record; /* what last_pending is when there is none */
+	void (*route)(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);
+	enum lw_publish (*deliver)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+	void (*ended)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found);
+	bool (*fell)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+	enum lw_recall (*recall)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+	void (*closed)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+	void (*remap)(struct lw_eoi *e);
+	void (*init)(struct lw_eoi *e, uint32_t vcpu);
+	void (*broadcast)(struct lw_eoi *e, uint32_t vcpu, bool suppressed);
+	/* REQUEST_SCAN: before a scan, and for each route of it. */
+	void (*begin)(struct lw_eoi *e, uint32_t vcpu);
+	void (*see)(struct scan *scan, const struct lw_scanned *route);
+};
+
+extern const struct policy lw_policy_static, lw_policy_scan, lw_policy_track_v4, lw_policy_track,
+    lw_policy_armed, lw_policy_lazy;
+
+/* Add to and take from a vCPU's set. Under the lock. */
+void lw_eoi_add(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+void lw_eoi_del(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+
+/* Ask a vCPU's owner for something. Returns whether it had to be kicked out of guest mode. */
+bool lw_eoi_request(struct lw_eoi *e, uint32_t vcpu, uint32_t request);
+
+/* scan.c: what the four scanning policies share. */
+void lw_scan_route(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);
+void lw_scan_all(struct lw_eoi *e);
+bool lw_scan_pending(const struct scan *scan, uint8_t vector);
+
+/* armed.c: what lazy builds on. */
+void lw_armed_route(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);
+enum lw_publish lw_armed_deliver(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+void lw_armed_ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found);
+void lw_armed_closed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+void lw_armed_init(struct lw_eoi *e, uint32_t vcpu);
+void lw_armed_broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed);
+
+#endif

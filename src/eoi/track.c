@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `track-v4` as KVM merged it for 6.16 (commit 87e4951e250b): no record is -1, each scan starts
+ * without one, and only level routes count.
+ */
+#include "engine.h"
+
+#define NO_RECORD (-1)
+
+static void begin(struct lw_eoi *e, uint32_t vcpu)
+{
+	e->vcpu[vcpu].last_pending = NO_RECORD;
+}
+
+static void see(struct scan *scan, const struct lw_scanned *route)
+{
+	struct vcpu *v = &scan->eoi->vcpu[scan->vcpu];
+
+	if (!route->level)
+		return;
+	if (route->matches) {
+		lw_set_add(scan->set, route->vector);
+	} else if (lw_scan_pending(scan, route->vector)) {
+		lw_set_add(scan->set, route->vector);
+		if (route->vector > v->last_pending)
+			v->last_pending = route->vector;
+	}
+}
+
+static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found)
+{
+	(void)found;
+	if (e->vcpu[vcpu].last_pending == vector)
+		lw_eoi_request(e, vcpu, REQUEST_SCAN);
+}
+
+const struct policy lw_policy_track = {
+    .name = "track",
+    .no_record = NO_RECORD,
+    .route = lw_scan_route,
+    .remap = lw_scan_all,
+    .ended = ended,
+    .begin = begin,
+    .see = see,
+};
