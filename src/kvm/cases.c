@@ -2,7 +2,7 @@
 #include "kvm/cases.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define SERVED    0x50 /* the vector in service on vCPU 0 when the pin is rerouted */
 #define BLOCKER   0x48
@@ -158,7 +158,7 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 		    struct lw_case_result *result)
 {
 	struct lw_how how = {.count = probe->count, .pending = mode->pending};
-	struct lw_vm vm;
+	struct lw_vm *vm = calloc(1, sizeof(*vm));
 	int err;
 
 	*result = (struct lw_case_result){
@@ -168,16 +168,17 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 	};
 	if (c->rerouted && pin->irqchip == LW_VM_INKERNEL)
 		result->order = order == LW_HIGH_FIRST ? "high-first" : "low-first";
-	err = lw_vm_create(&vm, probe->kvm, pin->irqchip, &result->reason);
+	if (!vm)
+		return lw_reason_set(&result->reason, -ENOMEM, "cannot create a VM");
+	err = lw_vm_create(vm, probe->kvm, pin->irqchip, &result->reason);
 	if (err == 0)
-		err = run_in_vm(&vm, pin, c, order, &how, result);
-	lw_vm_destroy(&vm);
+		err = run_in_vm(vm, pin, c, order, &how, result);
+	if (lw_vm_destroy(vm))
+		free(vm);
 	if (err == -EAGAIN && !mode->pending) {
 		mode->pending = true;
 		return run_case(probe, pin, c, order, mode, result);
 	}
-	if (err < 0)
-		result->verdict = LW_CANNOT_TELL;
 	return err;
 }
 

@@ -102,14 +102,14 @@ int lw_vm_create(struct lw_vm *vm, const struct lw_kvm *kvm, enum lw_vm_irqchip 
 	return err;
 }
 
-void lw_vm_destroy(struct lw_vm *vm)
+bool lw_vm_destroy(struct lw_vm *vm)
 {
 	bool stopped = true;
 
 	for (unsigned i = 0; i < LW_VM_CPUS; i++)
 		stopped = lw_vcpu_stop(&vm->vcpu[i]) && stopped;
 	if (!stopped)
-		return;
+		return false;
 	for (unsigned i = 0; i < LW_VM_CPUS; i++)
 		lw_vcpu_release(&vm->vcpu[i]);
 	if (vm->fd >= 0)
@@ -118,6 +118,7 @@ void lw_vm_destroy(struct lw_vm *vm)
 		munmap(vm->ram, LW_GUEST_RAM_SIZE);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
+	return true;
 }
 
 static const char *event_name(enum lw_vm_event event)

@@ -69,8 +69,11 @@ struct lw_vm {
 /* Makes the VM and waits until the guest has started: vCPU 0 stopped, the others asleep. */
 int lw_vm_create(struct lw_vm *vm, const struct lw_kvm *kvm, enum lw_vm_irqchip irqchip,
 		 struct lw_reason *reason);
-/* Stops the vCPUs and releases everything; also after a failed lw_vm_create(). */
-void lw_vm_destroy(struct lw_vm *vm);
+/*
+ * Stops the vCPUs and releases everything; also after a failed lw_vm_create(). False if a vCPU
+ * would not stop: its thread goes on using vm, which must stay.
+ */
+bool lw_vm_destroy(struct lw_vm *vm);
 
 /*
  * Lets the vCPU go on if it stopped at the last step, and waits until it tells the event, for the

@@ -29,7 +29,7 @@ static int end(void **state)
 {
 	(void)state;
 	if (made) {
-		lw_vm_destroy(&vm);
+		assert_true(lw_vm_destroy(&vm));
 		close(kvm.fd);
 	}
 	made = false;
