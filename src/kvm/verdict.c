@@ -29,14 +29,14 @@ const char *lw_observer_name(enum lw_observer observer)
 	return names[observer];
 }
 
-static unsigned median_exits(const struct lw_reuses *seen)
+/* Reuses that took more exits than their untouched neighbour. */
+static uint64_t took_more(const struct lw_reuses *seen)
 {
-	uint64_t below = 0;
-	unsigned slot = 0;
+	uint64_t count = 0;
 
-	while (slot + 1 < LW_EXITS_SLOTS && (below + seen->exits[slot]) * 2 <= seen->reuses)
-		below += seen->exits[slot++];
-	return slot;
+	for (unsigned slot = LW_EXITS_EQUAL + 1; slot < LW_EXITS_SLOTS; slot++)
+		count += seen->exits[slot];
+	return count;
 }
 
 struct lw_calibration lw_calibrate(const struct lw_reuses *untouched,
@@ -50,28 +50,23 @@ struct lw_calibration lw_calibrate(const struct lw_reuses *untouched,
 	if (untouched->eoi_writes * 4 <= untouched->reuses &&
 	    intercepted->eoi_writes * 4 >= intercepted->reuses * 3)
 		return (struct lw_calibration){.observer = LW_OBSERVER_PV_EOI};
+	/* Strict, for a busy host must not pass noise off as a verdict. */
 	if (untouched->exits_known && intercepted->exits_known &&
-	    median_exits(intercepted) > median_exits(untouched))
-		return (struct lw_calibration){
-		    .observer = LW_OBSERVER_EXIT_COUNTER,
-		    .exits_from = median_exits(untouched) + 1,
-		};
+	    took_more(untouched) * 10 <= untouched->reuses &&
+	    took_more(intercepted) * 10 >= intercepted->reuses * 9)
+		return (struct lw_calibration){.observer = LW_OBSERVER_EXIT_COUNTER};
 	return none;
 }
 
 static uint64_t count_intercepted(const struct lw_reuses *seen, const struct lw_calibration *how)
 {
-	uint64_t count = 0;
-
 	switch (how->observer) {
 	case LW_OBSERVER_EOI_EXIT:
 		return seen->eoi_exits;
 	case LW_OBSERVER_PV_EOI:
 		return seen->eoi_writes;
 	case LW_OBSERVER_EXIT_COUNTER:
-		for (unsigned slot = how->exits_from; slot < LW_EXITS_SLOTS; slot++)
-			count += seen->exits[slot];
-		return count;
+		return took_more(seen);
 	default:
 		return 0;
 	}

@@ -26,11 +26,16 @@ enum lw_observer {
 	 * EOI-exit set: a guest that had to write left for it. Only where APICv is off.
 	 */
 	LW_OBSERVER_PV_EOI,
-	LW_OBSERVER_EXIT_COUNTER, /* the vCPU's "exits" statistic, one more for each reuse */
+	LW_OBSERVER_EXIT_COUNTER, /* the vCPU's "exits" statistic: more than for an untouched one */
 };
 
-/* Reuses that took so many exits, the last slot for that many or more. */
-#define LW_EXITS_SLOTS 32
+/*
+ * Reuses by how many exits they took more than the reuse of an untouched vector just before:
+ * slot LW_EXITS_EQUAL took as many, the outermost slots also what lies beyond. Neighbours are
+ * compared because a busy host adds exits that come and go.
+ */
+#define LW_EXITS_SLOTS 17
+#define LW_EXITS_EQUAL 8
 
 struct lw_reuses {
 	uint64_t reuses;
@@ -43,7 +48,6 @@ struct lw_reuses {
 /* What tells an intercepted EOI from another in this mode on this host. */
 struct lw_calibration {
 	enum lw_observer observer;
-	unsigned exits_from; /* a reuse of so many exits was intercepted */
 };
 
 enum lw_arrival {
