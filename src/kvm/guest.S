@@ -19,7 +19,21 @@ lw_guest_code:
 	.endr
 
 	.org lw_guest_code + LW_GUEST_START
+	/*
+	 * Touch every page, the stack and the mailbox by a write: Bochs 3.0 forgets the vector of
+	 * a virtual interrupt whose delivery runs into a page KVM has yet to map.
+	 */
 start:
+	movl $0x1000, %ecx
+touch:
+	movl (%rcx), %eax
+	addl $0x1000, %ecx
+	cmpl $LW_GUEST_RAM_SIZE, %ecx
+	jb touch
+	pushq %rax
+	popq %rax
+	movl $0, LW_GUEST_WRITES(%r15)
+
 	movl $0x1ff, 0xf0(%r13)		/* SVR: enabled */
 	xorl %eax, %eax
 	outl %eax, $LW_GUEST_PORT_READY
