@@ -194,6 +194,14 @@ bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t 
 bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 
+/* The EOI of (vcpu, vector) has been, under suppressed broadcasts, and resolved nothing: never let
+ * go of these records. */
+void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+
+/* Resolve those records of (vcpu, vector) that were ever let go, without knowing whether their EOI
+ * has been. At worst a line that rises again before it is delivered early. */
+void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+
 /* Settle, with vCPUs stopped, every record that was let go: ops->recall must not answer
  * LW_RECALL_ASKED then. What a snapshot does first. */
 void lw_ioapic_settle_locked(struct lw_ioapic *io);

@@ -84,6 +84,10 @@ struct lw_eoi_env {
 	bool (*in_flight)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock: let go of every record of the pair, if all may be; else of none. */
 	bool (*release)(void *ctx, uint32_t vcpu, uint8_t vector);
+	/* Under the lock: resolve those of the pair's records that were ever let go. */
+	void (*finish)(void *ctx, uint32_t vcpu, uint8_t vector);
+	/* Under the lock: the pair's EOI has been and resolved nothing; never let go of it. */
+	void (*keep)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock, the answers to LW_RECALL_ASKED. */
 	void (*gone)(void *ctx, uint32_t vcpu, uint8_t vector);
 	void (*there)(void *ctx, uint32_t vcpu, uint8_t vector);

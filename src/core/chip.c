@@ -94,9 +94,9 @@ static void lapic_broadcast(void *ctx, uint32_t vcpu, bool suppressed)
 }
 
 static const struct lw_lapic_ops lapic_ops = {
-    .eoi = lapic_eoi,
-    .changed = lapic_changed,
-    .broadcast = lapic_broadcast,
+	.eoi = lapic_eoi,
+	.changed = lapic_changed,
+	.broadcast = lapic_broadcast,
 };
 
 /* ---- storage ---- */
@@ -122,14 +122,14 @@ static struct lw_ioapic_config ioapic_config(const struct lw_chip_config *config
 	const struct lw_chip_ioapic *i = &config->ioapic[n];
 
 	return (struct lw_ioapic_config){
-	    .ops = &lw_chip_ioapic_ops[config->ops && config->ops->storm],
-	    .ctx = chip,
-	    .gsi_base = i->gsi_base,
-	    .pins = i->pins,
-	    .nvcpus = config->nvcpus,
-	    .flags = i->flags,
-	    .id = i->id,
-	    .version = i->version,
+		.ops = &lw_chip_ioapic_ops[config->ops && config->ops->storm],
+		.ctx = chip,
+		.gsi_base = i->gsi_base,
+		.pins = i->pins,
+		.nvcpus = config->nvcpus,
+		.flags = i->flags,
+		.id = i->id,
+		.version = i->version,
 	};
 }
 
@@ -181,10 +181,10 @@ static struct lw_route identity(const void *arg, size_t n)
 	while (n >= config->ioapic[chip].pins)
 		n -= config->ioapic[chip++].pins;
 	return (struct lw_route){
-	    .gsi = config->ioapic[chip].gsi_base + (uint32_t)n,
-	    .type = LW_ROUTE_IOAPIC,
-	    .chip = chip,
-	    .pin = (uint16_t)n,
+		.gsi = config->ioapic[chip].gsi_base + (uint32_t)n,
+		.type = LW_ROUTE_IOAPIC,
+		.chip = chip,
+		.pin = (uint16_t)n,
 	};
 }
 
@@ -204,7 +204,7 @@ static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 
 	for (uint32_t n = 0; !err && n < c->nvcpus; n++) {
 		struct lw_lapic_config one = {
-		    .ops = &lapic_ops, .ctx = c, .vcpu = n, .id = n, .x2apic = c->x2apic};
+			.ops = &lapic_ops, .ctx = c, .vcpu = n, .id = n, .x2apic = c->x2apic};
 
 		err = lw_lapic_init(lapic(c, n), &one);
 	}

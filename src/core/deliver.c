@@ -197,8 +197,8 @@ int lw_chip_line(struct lw_chip *c, uint32_t gsi, uint32_t source, bool level)
 
 		if (r->type == LW_ROUTE_IOAPIC)
 			one = r->chip < c->nioapics
-				  ? lw_ioapic_line(ioapic(c, r->chip), r->pin, source, level)
-				  : -EINVAL;
+				      ? lw_ioapic_line(ioapic(c, r->chip), r->pin, source, level)
+				      : -EINVAL;
 		else if (r->type == LW_ROUTE_MSI && level)
 			one = lw_chip_msi(c, r->address, r->data);
 		if (one < 0)

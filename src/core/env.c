@@ -82,8 +82,8 @@ static void ioapic_storm(void *ctx, uint32_t gsi)
 
 /* Without somebody to time a storm's delay there is none. */
 const struct lw_ioapic_ops lw_chip_ioapic_ops[2] = {
-    {IOAPIC_OPS},
-    {IOAPIC_OPS, .storm = ioapic_storm},
+	{IOAPIC_OPS},
+	{IOAPIC_OPS, .storm = ioapic_storm},
 };
 
 /* ---- what a policy asks ---- */
@@ -121,7 +121,7 @@ static void env_gone(void *ctx, uint32_t vcpu, uint8_t vector)
 	const struct lw_chip *c = ctx;
 
 	trace(c, &(struct lw_trace){
-		     .kind = LW_TRACE_RESOLVED, .vcpu = vcpu, .gsi = NO_GSI, .vector = vector});
+			 .kind = LW_TRACE_RESOLVED, .vcpu = vcpu, .gsi = NO_GSI, .vector = vector});
 	lw_chip_resolve(c, vcpu, vector);
 }
 
@@ -164,9 +164,9 @@ static void scan_one(void *arg, const struct lw_msg *msg)
 {
 	const struct scan *s = arg;
 	struct lw_scanned route = {
-	    .vector = msg->vector,
-	    .level = msg->level,
-	    .matches = lw_lapic_matches(lapic(s->chip, s->vcpu), msg),
+		.vector = msg->vector,
+		.level = msg->level,
+		.matches = lw_lapic_matches(lapic(s->chip, s->vcpu), msg),
 	};
 
 	s->see(s->arg, &route);
@@ -204,6 +204,22 @@ static bool env_release(void *ctx, uint32_t vcpu, uint8_t vector)
 	return true;
 }
 
+static void env_finish(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_finish_locked(ioapic(c, n), vcpu, vector);
+}
+
+static void env_keep(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_keep_locked(ioapic(c, n), vcpu, vector);
+}
+
 static void env_there(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	const struct lw_chip *c = ctx;
@@ -215,20 +231,22 @@ static void env_there(void *ctx, uint32_t vcpu, uint8_t vector)
 const struct lw_eoi_env *lw_chip_env(void)
 {
 	static const struct lw_eoi_env env = {
-	    .lock = lw_chip_lock,
-	    .unlock = lw_chip_unlock,
-	    .holds = env_holds,
-	    .publish = env_publish,
-	    .kick = env_kick,
-	    .owned = env_owned,
-	    .suppresses = env_suppresses,
-	    .scan = env_scan,
-	    .targets = lw_chip_targets,
-	    .routed = env_routed,
-	    .in_flight = lw_chip_in_flight,
-	    .release = env_release,
-	    .gone = env_gone,
-	    .there = env_there,
+		.lock = lw_chip_lock,
+		.unlock = lw_chip_unlock,
+		.holds = env_holds,
+		.publish = env_publish,
+		.kick = env_kick,
+		.owned = env_owned,
+		.suppresses = env_suppresses,
+		.scan = env_scan,
+		.targets = lw_chip_targets,
+		.routed = env_routed,
+		.in_flight = lw_chip_in_flight,
+		.release = env_release,
+		.finish = env_finish,
+		.keep = env_keep,
+		.gone = env_gone,
+		.there = env_there,
 	};
 
 	return &env;

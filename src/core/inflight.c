@@ -53,11 +53,11 @@ static void unlink_record(struct lw_ioapic *io, struct lw_pin *p)
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte)
 {
 	struct lw_msg msg = {
-	    .dest = (uint32_t)(rte >> LW_RTE_DEST_SHIFT),
-	    .vector = (uint8_t)(rte & LW_RTE_VECTOR),
-	    .delivery = (uint8_t)((rte & LW_RTE_DM) >> LW_RTE_DM_SHIFT),
-	    .logical = (rte & LW_RTE_LOGICAL) != 0,
-	    .level = (rte & LW_RTE_LEVEL) != 0,
+		.dest = (uint32_t)(rte >> LW_RTE_DEST_SHIFT),
+		.vector = (uint8_t)(rte & LW_RTE_VECTOR),
+		.delivery = (uint8_t)((rte & LW_RTE_DM) >> LW_RTE_DM_SHIFT),
+		.logical = (rte & LW_RTE_LOGICAL) != 0,
+		.level = (rte & LW_RTE_LEVEL) != 0,
 	};
 
 	if (io->flags & LW_IOAPIC_EXT_DEST)
@@ -86,7 +86,7 @@ void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
 	unlink_record(io, p);
 	if (p->flags & (SEVERAL | RESIDUE))
 		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
-	p->flags &= (uint8_t)~OF_RECORD;
+	p->flags &= (uint16_t)~OF_RECORD;
 }
 
 /* The record is resolved; the other takers of a delivery to several remain as residue. */
@@ -97,7 +97,7 @@ static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
 
 		if (by < io->nvcpus)
 			lw_set_del(map, by);
-		p->flags &= (uint8_t)~OF_RECORD;
+		p->flags &= (uint16_t)~OF_RECORD;
 		p->flags |= RESIDUE;
 		if (lw_map_empty(map, lw_map_words(io)))
 			lw_pin_drop(io, p);
@@ -189,7 +189,8 @@ void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p)
 	open_record(io, p, &takers, msg.vector);
 }
 
-static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
+				       uint32_t which);
 
 void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
 {
@@ -199,7 +200,7 @@ void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
 	if (!LW_LEFT_OUT(LW_RULE_LOAD_THEN_CHECK))
 		where = io->ops->recall(io->ctx, p->vcpu, p->vector);
 	if (where == LW_RECALL_GONE)
-		eoi_delivered(io, p->vcpu, p->vector);
+		eoi_delivered(io, p->vcpu, p->vector, RECORD);
 	else if (where == LW_RECALL_THERE)
 		lw_ioapic_hold_locked(io, p->vcpu, p->vector);
 }
@@ -242,9 +243,11 @@ static bool answers(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t
 
 /*
  * Two passes: all records of the pair are resolved before any pin is delivered anew, so that the
- * new delivery of one pin is not taken for the old one of another. `done` is a list of pins.
+ * new delivery of one pin is not taken for the old one of another. `which` is RECORD for all of
+ * them, or a flag that they must have.
  */
-static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
+				       uint32_t which)
 {
 	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
 	uint64_t done[PIN_WORDS] = {0};
@@ -254,7 +257,7 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 		struct lw_pin *p = &io->pin[n];
 
 		next = p->next_record;
-		if (answers(io, p, vcpu)) {
+		if (answers(io, p, vcpu) && p->flags & which) {
 			resolve(io, p, vcpu);
 			io->counters.resolved++;
 			lw_set_add(done, n);
@@ -302,7 +305,7 @@ enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint
 {
 	if (io->flags & LW_IOAPIC_STRICT || LW_LEFT_OUT(LW_RULE_MATCH_DELIVERED))
 		return eoi_strict(io, vector);
-	return eoi_delivered(io, vcpu, vector);
+	return eoi_delivered(io, vcpu, vector, RECORD);
 }
 
 void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector)
@@ -323,7 +326,7 @@ void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
 		if (answers(io, &io->pin[n], vcpu))
-			io->pin[n].flags &= (uint8_t)~LET_GO;
+			io->pin[n].flags &= (uint16_t)~LET_GO;
 }
 
 void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
@@ -383,7 +386,7 @@ bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint
 		const struct lw_pin *p = &io->pin[n];
 
 		if (answers(io, p, vcpu) &&
-		    (p->flags & (SEVERAL | ANYBODY | NOTIFY) || lw_pin_asserted(io, p)))
+		    (p->flags & (SEVERAL | ANYBODY | NOTIFY | KEPT) || lw_pin_asserted(io, p)))
 			return false;
 	}
 	return true;
@@ -393,7 +396,19 @@ void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vecto
 {
 	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
 		if (answers(io, &io->pin[n], vcpu))
-			io->pin[n].flags |= LET_GO;
+			io->pin[n].flags |= LET_GO | DOUBTED;
+}
+
+void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	eoi_delivered(io, vcpu, vector, DOUBTED);
+}
+
+void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+		if (answers(io, &io->pin[n], vcpu))
+			io->pin[n].flags |= KEPT;
 }
 
 void lw_ioapic_settle_locked(struct lw_ioapic *io)

@@ -326,7 +326,7 @@ int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on)
 	if (on)
 		p->flags |= NOTIFY;
 	else
-		p->flags &= (uint8_t)~NOTIFY;
+		p->flags &= (uint16_t)~NOTIFY;
 	if (p->flags & LET_GO)
 		lw_pin_recall(io, p);
 	leave(io);
@@ -339,7 +339,7 @@ int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin)
 		return -EINVAL;
 	enter(io);
 	if (io->pin[pin].flags & DELAYED) {
-		io->pin[pin].flags &= (uint8_t)~DELAYED;
+		io->pin[pin].flags &= (uint16_t)~DELAYED;
 		lw_pin_service(io, &io->pin[pin]);
 	}
 	leave(io);

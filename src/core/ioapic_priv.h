@@ -23,16 +23,19 @@ enum pin_flags {
 	RESIDUE = 1u << 4, /* resolved; the map has takers whose EOIs will be redundant */
 	REFUSED = 1u << 5, /* nobody took the last attempt */
 	NOTIFY = 1u << 6,  /* tell ops->resample */
-	DELAYED = 1u << 7  /* storm: wait for lw_ioapic_resume() */
+	DELAYED = 1u << 7, /* storm: wait for lw_ioapic_resume() */
+	KEPT = 1u << 8,    /* the record must not be let go: its EOI has been, and did not count */
+	DOUBTED = 1u << 9 /* the record was let go once: its EOI may have been before another of the
+			     pair */
 };
-#define OF_RECORD (RECORD | LET_GO | SEVERAL | ANYBODY | RESIDUE)
+#define OF_RECORD (RECORD | LET_GO | SEVERAL | ANYBODY | RESIDUE | KEPT | DOUBTED)
 
 struct lw_pin {
 	uint64_t rte;     /* without the two read-only bits */
 	uint32_t sources; /* who holds the line */
 	uint32_t vcpu;    /* the record's taker */
 	uint16_t storm;   /* EOIs in a row that found the line asserted */
-	uint8_t flags;
+	uint16_t flags;
 	uint8_t vector;      /* the record's, as delivered */
 	uint8_t next_route;  /* next pin whose level route has the same vector */
 	uint8_t next_record; /* next pin whose record or residue has the same vector */

@@ -137,11 +137,11 @@ void lw_lapic_sync(struct lw_lapic *l)
 		uint64_t edge = 0, level = 0;
 
 		if (load(l->shared.edge[w]))
-			edge =
-			    atomic_exchange_explicit(&l->shared.edge[w], 0, memory_order_acquire);
+			edge = atomic_exchange_explicit(&l->shared.edge[w], 0,
+							memory_order_acquire);
 		if (load(l->shared.level[w]))
-			level =
-			    atomic_exchange_explicit(&l->shared.level[w], 0, memory_order_acquire);
+			level = atomic_exchange_explicit(&l->shared.level[w], 0,
+							 memory_order_acquire);
 		l->own.irr[w] |= edge | level;
 		l->own.tmr[w] = (l->own.tmr[w] & ~edge) | level;
 	}

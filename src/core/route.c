@@ -36,7 +36,7 @@ size_t lw_routes_size(uint32_t gsis, uint32_t routes)
 	if (!sane(gsis, routes))
 		return 0;
 	return lw_round_up(sizeof(struct lw_routes) +
-			       2u * table_words(gsis, routes) * sizeof(uint64_t),
+				   2u * table_words(gsis, routes) * sizeof(uint64_t),
 			   LW_ROUTES_ALIGN);
 }
 
@@ -126,7 +126,7 @@ static int build(struct lw_routes *r, _Atomic uint64_t *t, const struct lw_route
 	for (size_t n = from->count; n-- > 0;) {
 		struct lw_route route = from->get(from->arg, n);
 		uint64_t end =
-		    atomic_fetch_sub_explicit(&start[route.gsi + 1u], 1, memory_order_relaxed);
+			atomic_fetch_sub_explicit(&start[route.gsi + 1u], 1, memory_order_relaxed);
 
 		put(t + (end - 1u) * WORDS, &route);
 	}

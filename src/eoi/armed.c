@@ -127,11 +127,11 @@ void lw_armed_broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed)
 }
 
 const struct policy lw_policy_armed = {
-    .name = "armed",
-    .route = lw_armed_route,
-    .deliver = lw_armed_deliver,
-    .ended = lw_armed_ended,
-    .closed = lw_armed_closed,
-    .init = lw_armed_init,
-    .broadcast = lw_armed_broadcast,
+	.name = "armed",
+	.route = lw_armed_route,
+	.deliver = lw_armed_deliver,
+	.ended = lw_armed_ended,
+	.closed = lw_armed_closed,
+	.init = lw_armed_init,
+	.broadcast = lw_armed_broadcast,
 };

@@ -7,9 +7,9 @@
 #define MAX_VCPUS 65536u
 
 static const struct policy *const policies[LW_EOI_POLICIES] = {
-    [LW_EOI_STATIC] = &lw_policy_static,     [LW_EOI_SCAN] = &lw_policy_scan,
-    [LW_EOI_TRACK_V4] = &lw_policy_track_v4, [LW_EOI_TRACK] = &lw_policy_track,
-    [LW_EOI_ARMED] = &lw_policy_armed,       [LW_EOI_LAZY] = &lw_policy_lazy,
+	[LW_EOI_STATIC] = &lw_policy_static,     [LW_EOI_SCAN] = &lw_policy_scan,
+	[LW_EOI_TRACK_V4] = &lw_policy_track_v4, [LW_EOI_TRACK] = &lw_policy_track,
+	[LW_EOI_ARMED] = &lw_policy_armed,       [LW_EOI_LAZY] = &lw_policy_lazy,
 };
 
 size_t lw_eoi_size(uint32_t nvcpus)
@@ -23,7 +23,7 @@ static bool env_is_whole(const struct lw_eoi_env *v)
 {
 	return v && v->lock && v->unlock && v->holds && v->publish && v->kick && v->owned &&
 	       v->suppresses && v->scan && v->targets && v->routed && v->in_flight && v->release &&
-	       v->gone && v->there;
+	       v->finish && v->keep && v->gone && v->there;
 }
 
 int lw_eoi_init(struct lw_eoi *storage, const struct lw_eoi_config *config)
@@ -114,9 +114,29 @@ static void load(struct lw_eoi *e, struct vcpu *v)
 {
 	if (is_loaded(e, v))
 		return;
-	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
-		atomic_store(&v->loaded[w], atomic_load(&v->set[w]));
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
+		uint64_t set = atomic_load(&v->set[w]);
+
+		atomic_fetch_or(&v->dark[w], atomic_load(&v->loaded[w]) & ~set);
+		atomic_store(&v->loaded[w], set);
+	}
 	atomic_fetch_add_explicit(&v->reloads, 1, memory_order_relaxed);
+}
+
+bool lw_eoi_is_dark(const struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	return !(e->flags & LW_EOI_HARDWARE) || test(e->vcpu[vcpu].dark, vector);
+}
+
+void lw_eoi_darken(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	_Atomic uint64_t *dark = &e->vcpu[vcpu].dark[vector >> 6];
+
+	if (test(e->vcpu[vcpu].loaded, vector))
+		atomic_fetch_and(dark, ~lw_bit(vector));
+	else
+		atomic_fetch_or(dark, lw_bit(vector));
+	lw_eoi_del(e, vcpu, vector);
 }
 
 /* ---- work for the owner ---- */
@@ -172,17 +192,17 @@ static void answer(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
 	bool there = e->env->holds(e->ctx, vcpu, vector);
+	bool kicked = lw_set_test(v->ask_kicked, vector) && (there || e->flags & LW_EOI_HARDWARE);
 
-	if (lw_set_test(v->ask_kicked, vector) && (there || e->flags & LW_EOI_HARDWARE))
-		e->counters.kicks_arm++;
+	e->counters.kicks_arm += kicked;
+	e->policy->found(e, vcpu, vector, there, kicked);
 	if (there) {
-		lw_set_del(v->ask_kicked, vector);
 		e->env->there(e->ctx, vcpu, vector);
-		return;
+	} else {
+		if (!e->env->routed(e->ctx, vcpu, vector))
+			lw_eoi_del(e, vcpu, vector);
+		e->env->gone(e->ctx, vcpu, vector);
 	}
-	if (!e->env->routed(e->ctx, vcpu, vector))
-		lw_eoi_del(e, vcpu, vector);
-	e->env->gone(e->ctx, vcpu, vector);
 	lw_set_del(v->ask_kicked, vector);
 }
 
@@ -327,19 +347,19 @@ static void broadcast(void *eoi, uint32_t vcpu, bool suppressed)
 const struct lw_eoi_hooks *lw_eoi_hooks(void)
 {
 	static const struct lw_eoi_hooks hooks = {
-	    .route = route,
-	    .deliver = deliver,
-	    .leaves = leaves,
-	    .ended = ended,
-	    .fell = fell,
-	    .recall = recall,
-	    .closed = closed,
-	    .enter = enter,
-	    .exit = leave,
-	    .serve = serve_handed,
-	    .remap = remap,
-	    .init = init,
-	    .broadcast = broadcast,
+		.route = route,
+		.deliver = deliver,
+		.leaves = leaves,
+		.ended = ended,
+		.fell = fell,
+		.recall = recall,
+		.closed = closed,
+		.enter = enter,
+		.exit = leave,
+		.serve = serve_handed,
+		.remap = remap,
+		.init = init,
+		.broadcast = broadcast,
 	};
 
 	return &hooks;

@@ -25,6 +25,7 @@ struct vcpu {
 	 * sequentially consistent: docs/concurrency.md says why. */
 	_Alignas(LW_EOI_ALIGN) _Atomic uint64_t set[LW_SET_WORDS];
 	_Atomic uint64_t loaded[LW_SET_WORDS];
+	_Atomic uint64_t dark[LW_SET_WORDS]; /* left `loaded` at some entry since lazy let go */
 	_Atomic uint32_t mode;
 	_Atomic uint32_t requests;
 	_Atomic uint64_t reloads;
@@ -33,6 +34,9 @@ struct vcpu {
 	uint64_t asked[LW_SET_WORDS];      /* recalled vectors to look for */
 	uint64_t ask_kicked[LW_SET_WORDS]; /* … for which the vCPU was kicked */
 	uint64_t owed[2][LW_SET_WORDS];    /* did the last delivery owe a kick; the one before */
+	uint64_t let_go[LW_SET_WORDS];     /* lazy: vectors whose EOI was let go, not yet settled */
+	int outstanding;                   /* … how many */
+	int balance;                       /* … exits saved less kicks spent on them, so far */
 	int last_pending;                  /* the tracking policies' record */
 };
 
@@ -66,13 +70,15 @@ struct policy {
 	void (*remap)(struct lw_eoi *e);
 	void (*init)(struct lw_eoi *e, uint32_t vcpu);
 	void (*broadcast)(struct lw_eoi *e, uint32_t vcpu, bool suppressed);
+	/* REQUEST_ASK: a recalled vector was found, or not; `kicked` for it. */
+	void (*found)(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, bool there, bool kicked);
 	/* REQUEST_SCAN: before a scan, and for each route of it. */
 	void (*begin)(struct lw_eoi *e, uint32_t vcpu);
 	void (*see)(struct scan *scan, const struct lw_scanned *route);
 };
 
 extern const struct policy lw_policy_static, lw_policy_scan, lw_policy_track_v4, lw_policy_track,
-    lw_policy_armed, lw_policy_lazy;
+	lw_policy_armed, lw_policy_lazy;
 
 /* Add to and take from a vCPU's set. Under the lock. */
 void lw_eoi_add(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
@@ -80,6 +86,11 @@ void lw_eoi_del(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
 
 /* Ask a vCPU's owner for something. Returns whether it had to be kicked out of guest mode. */
 bool lw_eoi_request(struct lw_eoi *e, uint32_t vcpu, uint32_t request);
+
+/* Has the vector been out of the hardware's bitmap since lw_eoi_darken()? Under the lock. */
+bool lw_eoi_is_dark(const struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+/* Take a vector out of the set, and begin to watch whether that reaches the hardware. */
+void lw_eoi_darken(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
 
 /* scan.c: what the four scanning policies share. */
 void lw_scan_route(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);

@@ -13,36 +13,94 @@ static bool is_costly(const struct lw_eoi *e, const struct vcpu *v, uint8_t vect
 	       lw_set_test(v->owed[1], vector) && !LW_LEFT_OUT(LW_RULE_KEEP_COSTLY);
 }
 
-static bool fell(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+/*
+ * Letting go of an EOI saves an exit if the EOI comes unseen, and costs a kick if the vector must
+ * be armed again while its vCPU runs. On a hardware bitmap a vCPU may owe no more than it has
+ * saved, what is still open counted as if it would be lost.
+ */
+static bool can_afford(const struct lw_eoi *e, const struct vcpu *v)
 {
-	if (e->env->suppresses(e->ctx, vcpu) || is_costly(e, &e->vcpu[vcpu], vector))
-		return false;
-	if (!e->env->release(e->ctx, vcpu, vector))
-		return false;
-	lw_eoi_del(e, vcpu, vector);
-	return true;
+	return !(e->flags & LW_EOI_HARDWARE) || v->outstanding <= v->balance;
 }
 
-/* Only the owner can tell: a vector on its way from the posted map to IRR is in neither for an
- * instant. The bit is in the set before anybody looks. */
-static enum lw_recall recall(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+static void settle(struct vcpu *v, uint8_t vector, int gain)
+{
+	if (!lw_set_test(v->let_go, vector))
+		return;
+	lw_set_del(v->let_go, vector);
+	v->outstanding--;
+	v->balance += gain;
+}
+
+static bool fell(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
 
+	if (e->env->suppresses(e->ctx, vcpu) || is_costly(e, v, vector) || !can_afford(e, v))
+		return false;
+	if (!e->env->release(e->ctx, vcpu, vector))
+		return false;
+	if (!lw_set_test(v->let_go, vector)) {
+		lw_set_add(v->let_go, vector);
+		v->outstanding++;
+	}
+	lw_eoi_darken(e, vcpu, vector);
+	return true;
+}
+
+static void found(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, bool there, bool kicked)
+{
+	settle(&e->vcpu[vcpu], vector, (there ? 0 : 1) - (kicked ? 1 : 0));
+}
+
+/*
+ * Where the hardware has had the bit all along, the EOI would have left the guest. Else only the
+ * owner can tell: a vector on its way from the posted map to IRR is in neither for an instant. The
+ * bit is in the set before anybody looks.
+ */
+static enum lw_recall recall(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	struct vcpu *v = &e->vcpu[vcpu];
+	bool there;
+
 	lw_eoi_add(e, vcpu, vector);
-	if (lw_set_test(v->handed, vector))
+	if (lw_set_test(v->handed, vector) || !lw_eoi_is_dark(e, vcpu, vector)) {
+		settle(v, vector, 0);
 		return LW_RECALL_THERE;
+	}
 	if (!e->env->owned(e->ctx, vcpu)) {
 		lw_set_add(v->asked, vector);
 		if (lw_eoi_request(e, vcpu, REQUEST_ASK))
 			lw_set_add(v->ask_kicked, vector);
 		return LW_RECALL_ASKED;
 	}
-	if (e->env->holds(e->ctx, vcpu, vector))
+	there = e->env->holds(e->ctx, vcpu, vector);
+	found(e, vcpu, vector, there, false);
+	if (there)
 		return LW_RECALL_THERE;
 	if (!e->env->routed(e->ctx, vcpu, vector))
 		lw_eoi_del(e, vcpu, vector);
 	return LW_RECALL_GONE;
+}
+
+static enum lw_publish deliver(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	enum lw_publish when = lw_armed_deliver(e, vcpu, vector);
+
+	settle(&e->vcpu[vcpu], vector, lw_set_test(e->vcpu[vcpu].owed[0], vector) ? -1 : 0);
+	return when;
+}
+
+static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class class)
+{
+	settle(&e->vcpu[vcpu], vector, 0);
+	lw_armed_ended(e, vcpu, vector, class);
+}
+
+static void closed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	settle(&e->vcpu[vcpu], vector, 0);
+	lw_armed_closed(e, vcpu, vector);
 }
 
 static void init(struct lw_eoi *e, uint32_t vcpu)
@@ -51,34 +109,37 @@ static void init(struct lw_eoi *e, uint32_t vcpu)
 
 	lw_armed_init(e, vcpu);
 	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
-		v->owed[0][w] = v->owed[1][w] = 0;
+		v->owed[0][w] = v->owed[1][w] = v->let_go[w] = 0;
+	v->outstanding = 0;
 }
 
-/* A record let go before the guest began to suppress must not be resolved by a look at the LAPIC
- * after it: settle it while the old rule still holds. */
+/* What was let go before the guest began to suppress has an EOI, past or to come, that no longer
+ * tells anybody: it ends here. And what was EOI'd while it suppressed waits for the EOI register,
+ * however the LAPIC looks when it has stopped. */
 static void broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed)
 {
-	for (uint32_t vector = LW_FIRST_VECTOR; suppressed && vector < 256; vector++) {
+	for (uint32_t vector = LW_FIRST_VECTOR; vector < 256; vector++) {
 		uint8_t v = (uint8_t)vector;
 
 		if (!e->env->in_flight(e->ctx, vcpu, v))
 			continue;
-		if (e->env->holds(e->ctx, vcpu, v) || lw_eoi_in_set(e, vcpu, v, false))
-			e->env->there(e->ctx, vcpu, v);
-		else
-			e->env->gone(e->ctx, vcpu, v);
+		if (suppressed)
+			e->env->finish(e->ctx, vcpu, v);
+		else if (!e->env->holds(e->ctx, vcpu, v))
+			e->env->keep(e->ctx, vcpu, v);
 	}
 	lw_armed_broadcast(e, vcpu, suppressed);
 }
 
 const struct policy lw_policy_lazy = {
-    .name = "lazy",
-    .route = lw_armed_route,
-    .deliver = lw_armed_deliver,
-    .ended = lw_armed_ended,
-    .fell = fell,
-    .recall = recall,
-    .closed = lw_armed_closed,
-    .init = init,
-    .broadcast = broadcast,
+	.name = "lazy",
+	.route = lw_armed_route,
+	.deliver = deliver,
+	.ended = ended,
+	.fell = fell,
+	.recall = recall,
+	.found = found,
+	.closed = closed,
+	.init = init,
+	.broadcast = broadcast,
 };

@@ -48,8 +48,8 @@ static void see(struct scan *scan, const struct lw_scanned *route)
 }
 
 const struct policy lw_policy_scan = {
-    .name = "scan",
-    .route = lw_scan_route,
-    .remap = lw_scan_all,
-    .see = see,
+	.name = "scan",
+	.route = lw_scan_route,
+	.remap = lw_scan_all,
+	.see = see,
 };

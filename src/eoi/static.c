@@ -13,8 +13,8 @@ static void see(struct scan *scan, const struct lw_scanned *route)
 }
 
 const struct policy lw_policy_static = {
-    .name = "static",
-    .route = lw_scan_route,
-    .remap = lw_scan_all,
-    .see = see,
+	.name = "static",
+	.route = lw_scan_route,
+	.remap = lw_scan_all,
+	.see = see,
 };

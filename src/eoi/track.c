@@ -35,11 +35,11 @@ static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_c
 }
 
 const struct policy lw_policy_track = {
-    .name = "track",
-    .no_record = NO_RECORD,
-    .route = lw_scan_route,
-    .remap = lw_scan_all,
-    .ended = ended,
-    .begin = begin,
-    .see = see,
+	.name = "track",
+	.no_record = NO_RECORD,
+	.route = lw_scan_route,
+	.remap = lw_scan_all,
+	.ended = ended,
+	.begin = begin,
+	.see = see,
 };

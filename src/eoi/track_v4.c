@@ -32,10 +32,10 @@ static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_c
 }
 
 const struct policy lw_policy_track_v4 = {
-    .name = "track-v4",
-    .no_record = 0,
-    .route = lw_scan_route,
-    .remap = lw_scan_all,
-    .ended = ended,
-    .see = see,
+	.name = "track-v4",
+	.no_record = 0,
+	.route = lw_scan_route,
+	.remap = lw_scan_all,
+	.ended = ended,
+	.see = see,
 };

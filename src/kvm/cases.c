@@ -20,18 +20,18 @@ struct lw_case {
 };
 
 static const struct lw_case cases[] = {
-    {"control", true, false, true, {0, SERVED}, {0, SERVED}, UNTOUCHED},
-    {"moved-in-service", true, true, true, {0, SERVED}, {1, SERVED}, SERVED},
-    {"coincidence", false, true, true, {0, OTHER}, {1, SERVED}, SERVED},
-    /* Not counted: every kernel known loses it, so it tells none from another. */
-    {"vector-rewrite", true, true, false, {0, SERVED}, {0, OTHER}, SERVED},
+	{"control", true, false, true, {0, SERVED}, {0, SERVED}, UNTOUCHED},
+	{"moved-in-service", true, true, true, {0, SERVED}, {1, SERVED}, SERVED},
+	{"coincidence", false, true, true, {0, OTHER}, {1, SERVED}, SERVED},
+	/* Not counted: every kernel known loses it, so it tells none from another. */
+	{"vector-rewrite", true, true, false, {0, SERVED}, {0, OTHER}, SERVED},
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
 /* What KVM makes of a vector that is routed to the vCPU: the other end of the ruler. */
 static const struct lw_case intercepted_case = {
-    "intercepted", true, false, false, {0, SERVED}, {0, SERVED}, SERVED,
+	"intercepted", true, false, false, {0, SERVED}, {0, SERVED}, SERVED,
 };
 
 static int trigger(struct lw_vm *vm, const struct lw_pin_ops *pin, const struct lw_case *c,
@@ -176,9 +176,9 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 	int err;
 
 	*result = (struct lw_case_result){
-	    .name = c->name,
-	    .control = !c->rerouted,
-	    .counted = c->counted,
+		.name = c->name,
+		.control = !c->rerouted,
+		.counted = c->counted,
 	};
 	if (c->rerouted && pin->irqchip == LW_VM_INKERNEL)
 		result->order = order == LW_HIGH_FIRST ? "high-first" : "low-first";
@@ -232,7 +232,7 @@ static void run_inkernel(struct lw_probe *probe, struct lw_mode_result *mode)
 	struct lw_case_result intercepted;
 	struct lw_case_result *control = &mode->cases[mode->case_count++];
 	int control_err =
-	    run_case(probe, &lw_inkernel_pin, &cases[0], LW_HIGH_FIRST, mode, control);
+		run_case(probe, &lw_inkernel_pin, &cases[0], LW_HIGH_FIRST, mode, control);
 
 	tell_progress(probe);
 	if (run_case(probe, &lw_inkernel_pin, &intercepted_case, LW_HIGH_FIRST, mode,

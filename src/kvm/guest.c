@@ -92,12 +92,12 @@ uint64_t lw_guest_mailbox_address(unsigned cpu)
 static struct kvm_segment segment(uint16_t selector, uint8_t type)
 {
 	return (struct kvm_segment){
-	    .limit = 0xffffffff,
-	    .selector = selector,
-	    .type = type,
-	    .present = 1,
-	    .s = 1,
-	    .g = 1,
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.s = 1,
+		.g = 1,
 	};
 }
 
@@ -123,11 +123,11 @@ void lw_guest_registers(unsigned cpu, struct kvm_regs *regs, struct kvm_sregs *s
 	sregs->cr4 = CR4_PAE;
 	sregs->efer = EFER_LME | EFER_LMA;
 	*regs = (struct kvm_regs){
-	    .rip = LW_GUEST_CODE + LW_GUEST_START,
-	    .rsp = STACKS + (uint64_t)(cpu + 1) * STACK_SIZE,
-	    .rflags = RFLAGS_ON,
-	    .r13 = LW_GUEST_LAPIC,
-	    .r14 = LW_GUEST_IOAPIC,
-	    .r15 = lw_guest_mailbox_address(cpu),
+		.rip = LW_GUEST_CODE + LW_GUEST_START,
+		.rsp = STACKS + (uint64_t)(cpu + 1) * STACK_SIZE,
+		.rflags = RFLAGS_ON,
+		.r13 = LW_GUEST_LAPIC,
+		.r14 = LW_GUEST_IOAPIC,
+		.r15 = lw_guest_mailbox_address(cpu),
 	};
 }

@@ -43,13 +43,13 @@ static int split_arrived(struct lw_vm *vm, uint8_t vector, bool *arrived, struct
 }
 
 const struct lw_pin_ops lw_split_pin = {
-    .irqchip = LW_VM_SPLIT,
-    .begin = split_begin,
-    .route = split_route,
-    .reroute = split_reroute,
-    .raise = split_raise,
-    .lower = split_lower,
-    .arrived = split_arrived,
+	.irqchip = LW_VM_SPLIT,
+	.begin = split_begin,
+	.route = split_route,
+	.reroute = split_reroute,
+	.raise = split_raise,
+	.lower = split_lower,
+	.arrived = split_arrived,
 };
 
 /*
@@ -127,11 +127,11 @@ static int inkernel_arrived(struct lw_vm *vm, uint8_t vector, bool *arrived,
 }
 
 const struct lw_pin_ops lw_inkernel_pin = {
-    .irqchip = LW_VM_INKERNEL,
-    .begin = inkernel_begin,
-    .route = inkernel_route,
-    .reroute = inkernel_reroute,
-    .raise = inkernel_raise,
-    .lower = inkernel_lower,
-    .arrived = inkernel_arrived,
+	.irqchip = LW_VM_INKERNEL,
+	.begin = inkernel_begin,
+	.route = inkernel_route,
+	.reroute = inkernel_reroute,
+	.raise = inkernel_raise,
+	.lower = inkernel_lower,
+	.arrived = inkernel_arrived,
 };

@@ -11,7 +11,7 @@ struct lw_reason {
 
 /* Writes the reason, with strerror(-err) after it when err is not -EPROTO, and returns err. */
 int lw_reason_set(struct lw_reason *reason, int err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* The system calls that find out what KVM can do; a table so that tests can play any host. */
 struct lw_kvm_sys {

@@ -8,10 +8,10 @@
 const char *lw_verdict_name(enum lw_verdict verdict)
 {
 	static const char *const names[] = {
-	    [LW_CLEAN] = "clean",
-	    [LW_CANNOT_TELL] = "cannot-tell",
-	    [LW_STALE] = "stale",
-	    [LW_LOSES_EOI] = "loses-eoi",
+		[LW_CLEAN] = "clean",
+		[LW_CANNOT_TELL] = "cannot-tell",
+		[LW_STALE] = "stale",
+		[LW_LOSES_EOI] = "loses-eoi",
 	};
 
 	return names[verdict];
@@ -20,10 +20,10 @@ const char *lw_verdict_name(enum lw_verdict verdict)
 const char *lw_observer_name(enum lw_observer observer)
 {
 	static const char *const names[] = {
-	    [LW_OBSERVER_NONE] = NULL,
-	    [LW_OBSERVER_EOI_EXIT] = "eoi-exit",
-	    [LW_OBSERVER_PV_EOI] = "pv-eoi",
-	    [LW_OBSERVER_EXIT_COUNTER] = "exit-counter",
+		[LW_OBSERVER_NONE] = NULL,
+		[LW_OBSERVER_EOI_EXIT] = "eoi-exit",
+		[LW_OBSERVER_PV_EOI] = "pv-eoi",
+		[LW_OBSERVER_EXIT_COUNTER] = "exit-counter",
 	};
 
 	return names[observer];
@@ -107,9 +107,9 @@ void lw_judge_case(struct lw_case_result *result, const struct lw_calibration *c
 	} else {
 		result->verdict = LW_CANNOT_TELL;
 		lw_reason_set(
-		    &result->reason, -EPROTO,
-		    "stale vectors do not show: no paravirtual EOI here, and an intercepted "
-		    "EOI adds no exit to the counters");
+			&result->reason, -EPROTO,
+			"stale vectors do not show: no paravirtual EOI here, and an intercepted "
+			"EOI adds no exit to the counters");
 	}
 }
 

@@ -172,8 +172,8 @@ int lw_vm_step(struct lw_vm *vm, unsigned cpu, enum lw_vm_event event, uint32_t 
 		err = lw_reason_set(reason, -EPROTO, "%s", vm->broken.text);
 	else if (told != event || (vcpu->value & 0xff) != vector)
 		err = lw_reason_set(
-		    reason, -EPROTO, "vCPU %u: vector 0x%x %s instead of vector 0x%x %s", cpu,
-		    vcpu->value & 0xff, event_name(told), vector, event_name(event));
+			reason, -EPROTO, "vCPU %u: vector 0x%x %s instead of vector 0x%x %s", cpu,
+			vcpu->value & 0xff, event_name(told), vector, event_name(event));
 	if (value)
 		*value = vcpu->value;
 	pthread_mutex_unlock(&vm->lock);
@@ -208,15 +208,15 @@ int lw_vm_in_service(struct lw_vm *vm, unsigned cpu, uint8_t vector, bool *in_se
 	if (ioctl(vm->vcpu[cpu].fd, KVM_GET_LAPIC, &lapic) < 0)
 		return lw_reason_set(reason, -errno, "cannot read the local APIC");
 	*in_service =
-	    (lapic.regs[LAPIC_ISR + vector / 32 * 16 + vector % 32 / 8] >> vector % 8) & 1;
+		(lapic.regs[LAPIC_ISR + vector / 32 * 16 + vector % 32 / 8] >> vector % 8) & 1;
 	return 0;
 }
 
 int lw_vm_msi(struct lw_vm *vm, unsigned cpu, uint8_t vector, bool level, struct lw_reason *reason)
 {
 	struct kvm_msi msi = {
-	    .address_lo = MSI_ADDRESS | cpu << 12,
-	    .data = vector | (level ? MSI_LEVEL | MSI_ASSERT : 0),
+		.address_lo = MSI_ADDRESS | cpu << 12,
+		.data = vector | (level ? MSI_LEVEL | MSI_ASSERT : 0),
 	};
 	int delivered = ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
 

@@ -57,12 +57,12 @@ static void trace(void *ctx, const struct lw_trace *event)
 }
 
 static const struct lw_chip_ops chip_ops = {
-    .kick = kick,
-    .notify = notify,
-    .owned = owned,
-    .resample = resample,
-    .storm = storm,
-    .trace = trace,
+	.kick = kick,
+	.notify = notify,
+	.owned = owned,
+	.resample = resample,
+	.storm = storm,
+	.trace = trace,
 };
 
 /* ---- building ---- */
@@ -75,12 +75,12 @@ static size_t round64(size_t n)
 static int open_eoi(struct machine *m)
 {
 	struct lw_eoi_config config = {
-	    .policy = m->config.policy,
-	    .flags = (m->config.hardware ? LW_EOI_HARDWARE : 0) |
-		     (m->config.in_kernel ? LW_EOI_IN_KERNEL : 0),
-	    .nvcpus = m->config.vcpus,
-	    .env = lw_chip_env(),
-	    .ctx = m->chip,
+		.policy = m->config.policy,
+		.flags = (m->config.hardware ? LW_EOI_HARDWARE : 0) |
+			 (m->config.in_kernel ? LW_EOI_IN_KERNEL : 0),
+		.nvcpus = m->config.vcpus,
+		.env = lw_chip_env(),
+		.ctx = m->chip,
 	};
 
 	return lw_eoi_init(m->eoi, &config);
@@ -90,14 +90,14 @@ static int open_chip(struct machine *m)
 {
 	struct lw_chip_ioapic ioapic[LW_CHIP_MAX_IOAPICS];
 	struct lw_chip_config config = {
-	    .ops = &chip_ops,
-	    .ctx = m,
-	    .hooks = lw_eoi_hooks(),
-	    .nvcpus = m->config.vcpus,
-	    .x2apic = m->config.x2apic,
-	    .nioapics = m->config.ioapics,
-	    .ioapic = ioapic,
-	    .gsis = m->config.ioapics * m->config.pins,
+		.ops = &chip_ops,
+		.ctx = m,
+		.hooks = lw_eoi_hooks(),
+		.nvcpus = m->config.vcpus,
+		.x2apic = m->config.x2apic,
+		.nioapics = m->config.ioapics,
+		.ioapic = ioapic,
+		.gsis = m->config.ioapics * m->config.pins,
 	};
 	int err;
 
@@ -105,11 +105,11 @@ static int open_chip(struct machine *m)
 		return -EINVAL;
 	for (uint32_t n = 0; n < m->config.ioapics; n++)
 		ioapic[n] = (struct lw_chip_ioapic){
-		    .gsi_base = n * m->config.pins,
-		    .pins = m->config.pins,
-		    .flags = m->config.x2apic ? LW_IOAPIC_EXT_DEST : 0,
-		    .id = (uint8_t)(n & 15u),
-		    .version = m->config.version,
+			.gsi_base = n * m->config.pins,
+			.pins = m->config.pins,
+			.flags = m->config.x2apic ? LW_IOAPIC_EXT_DEST : 0,
+			.id = (uint8_t)(n & 15u),
+			.version = m->config.version,
 		};
 	if (!lw_chip_size(&config) || !lw_eoi_size(m->config.vcpus))
 		return -EINVAL;

@@ -8,7 +8,13 @@
 #include <lapwing/ioapic.h>
 #include <lapwing/lapic.h>
 
-enum stage { NOWHERE, PENDING, SERVING, RESIDUE /* another taker has resolved it */ };
+enum stage {
+	NOWHERE,
+	PENDING,
+	SERVING,
+	WAITING, /* EOI'd here while broadcasts were suppressed, so still in flight */
+	RESIDUE  /* another taker has resolved it */
+};
 
 int truth_open(struct truth *t, uint32_t vcpus, uint32_t pins, bool x2apic)
 {
@@ -92,6 +98,8 @@ void truth_line(struct truth *t, uint32_t gsi, uint32_t source, bool level)
 		t->pin[gsi].sources |= 1u << source;
 	else
 		t->pin[gsi].sources &= ~(1u << source);
+	if (!t->pin[gsi].sources)
+		t->pin[gsi].fell = true;
 }
 
 /* A delivery ends otherwise than by an EOI. */
@@ -100,9 +108,12 @@ static void close_delivery(struct truth *t, uint32_t pin)
 	struct truth_pin *p = &t->pin[pin];
 
 	p->state = TRUTH_NONE;
-	for (uint32_t n = 0; n < t->vcpus; n++)
-		if (*stage_of(t, n, pin) != NOWHERE)
-			*stage_of(t, n, pin) = RESIDUE;
+	for (uint32_t n = 0; n < t->vcpus; n++) {
+		uint8_t *stage = stage_of(t, n, pin);
+
+		if (*stage != NOWHERE)
+			*stage = *stage == WAITING ? NOWHERE : RESIDUE;
+	}
 }
 
 void truth_rte(struct truth *t, uint32_t gsi, uint64_t rte)
@@ -141,8 +152,9 @@ void truth_posted(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, b
 		return;
 	p = &t->pin[gsi];
 	if (!is_open(p) || p->step != t->step) {
-		if (is_open(p))
+		if (is_open(p) && !p->fell)
 			t->counts.doubled++;
+		p->fell = false;
 		clear_stages(t, (uint32_t)gsi);
 		note(t, (uint32_t)gsi, vector);
 		p->id = l->pending[vector];
@@ -193,7 +205,7 @@ static void left_guest(struct truth *t, uint32_t vcpu, uint8_t vector, bool supp
 			continue;
 		}
 		live = true;
-		*stage = NOWHERE;
+		*stage = suppressed ? WAITING : NOWHERE;
 		if (suppressed)
 			p->state = TRUTH_WAITS;
 		else
@@ -207,12 +219,15 @@ static void left_guest(struct truth *t, uint32_t vcpu, uint8_t vector, bool supp
 		t->counts.superfluous++;
 }
 
+/* Is the delivery still with a vCPU in this stage? */
+static bool is_with_any(struct truth *t, uint32_t pin, enum stage stage)
+{
+	return memchr(stage_of(t, 0, pin), stage, t->vcpus) != NULL;
+}
+
 static bool has_takers(struct truth *t, uint32_t pin)
 {
-	for (uint32_t n = 0; n < t->vcpus; n++)
-		if (*stage_of(t, n, pin) == PENDING || *stage_of(t, n, pin) == SERVING)
-			return true;
-	return false;
+	return is_with_any(t, pin, PENDING) || is_with_any(t, pin, SERVING);
 }
 
 /* Nobody outside saw it. What is still pending has its own EOI to come. */
@@ -223,13 +238,13 @@ static void stayed(struct truth *t, uint32_t vcpu, uint8_t vector, bool suppress
 		struct truth_pin *p = &t->pin[n];
 		uint8_t *stage = stage_of(t, vcpu, n);
 
-		if (p->vector != vector || *stage == NOWHERE || *stage == PENDING)
+		if (p->vector != vector || (*stage != SERVING && *stage != RESIDUE))
 			continue;
-		*stage = NOWHERE;
-		if (p->state == TRUTH_OPEN && suppressed)
-			p->state = TRUTH_WAITS;
-		else if (p->state == TRUTH_OPEN && !has_takers(t, n))
-			p->state = TRUTH_UNSEEN;
+		*stage = *stage == SERVING && suppressed ? WAITING : NOWHERE;
+		if (p->state != TRUTH_OPEN || has_takers(t, n))
+			continue;
+		p->state = is_with_any(t, n, WAITING) ? TRUTH_WAITS : TRUTH_UNSEEN;
+		p->taker = vcpu;
 	}
 }
 
@@ -266,10 +281,10 @@ void truth_init(struct truth *t, uint32_t vcpu)
 	for (uint32_t n = 0; n < t->pins; n++) {
 		struct truth_pin *p = &t->pin[n];
 		uint8_t *stage = stage_of(t, vcpu, n);
-		bool held = *stage == PENDING || *stage == SERVING;
+		bool held = *stage != NOWHERE && *stage != RESIDUE;
 
 		*stage = NOWHERE;
-		if (held && is_open(p) && !has_takers(t, n))
+		if (held && is_open(p) && !has_takers(t, n) && !is_with_any(t, n, WAITING))
 			close_delivery(t, n);
 	}
 	memset(l, 0, sizeof(*l));
@@ -286,6 +301,15 @@ static void lose(struct truth *t, struct truth_pin *p)
 	p->state = TRUTH_LOST;
 }
 
+/* Another interrupt of the same pair is pending or in service: nobody outside can tell its EOI from
+ * the one that was not seen, and it may stand for both. */
+static bool may_be_told(const struct truth *t, const struct truth_pin *p)
+{
+	const struct truth_lapic *l = &t->lapic[p->taker];
+
+	return p->state == TRUTH_UNSEEN && (l->pending[p->vector] || l->serving[p->vector]);
+}
+
 uint32_t truth_check(struct truth *t)
 {
 	uint32_t found = 0;
@@ -294,7 +318,8 @@ uint32_t truth_check(struct truth *t)
 		struct truth_pin *p = &t->pin[n];
 
 		if (!p->sources || !is_level(p) || p->rte & LW_RTE_MASK || p->delayed ||
-		    is_open(p) || p->state == TRUTH_LOST || !somebody_accepts(t, p))
+		    is_open(p) || p->state == TRUTH_LOST || may_be_told(t, p) ||
+		    !somebody_accepts(t, p))
 			continue;
 		lose(t, p);
 		found++;
@@ -306,7 +331,7 @@ void truth_read(struct truth *t, uint32_t gsi, bool remote_irr)
 {
 	struct truth_pin *p = &t->pin[gsi];
 
-	if (p->state != TRUTH_UNSEEN)
+	if (p->state != TRUTH_UNSEEN || (remote_irr && may_be_told(t, p)))
 		return;
 	if (remote_irr)
 		lose(t, p);

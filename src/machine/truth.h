@@ -34,7 +34,9 @@ struct truth_pin {
 	uint64_t step; /* the step it was delivered in */
 	enum truth_state state;
 	uint8_t vector;
+	uint32_t taker; /* TRUTH_UNSEEN: whose EOI was not seen */
 	bool delayed;
+	bool fell; /* the line has, since the delivery */
 };
 
 struct truth_lapic {
@@ -71,8 +73,8 @@ void truth_rte(struct truth *t, uint32_t gsi, uint64_t rte);
 void truth_line(struct truth *t, uint32_t gsi, uint32_t source, bool level);
 void truth_init(struct truth *t, uint32_t vcpu);
 
-/* Look for dead pins: asserted, unmasked, accepted somewhere, and nothing on its way. Returns how
- * many were found now. */
+/* Look for dead pins: asserted, unmasked, accepted somewhere, and nothing on its way whose EOI
+ * could bring it back. Returns how many were found now. */
 uint32_t truth_check(struct truth *t);
 
 /* The guest read this RTE: a delivery whose EOI nobody saw and whose remote IRR is set is lost. */

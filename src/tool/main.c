@@ -7,18 +7,18 @@
 static int cmd_help(int argc, char **argv);
 
 static const struct lw_command commands[] = {
-    {"probe", lw_cmd_probe, "tell whether this host's KVM loses EOIs or keeps stale vectors"},
-    {"help", cmd_help, "tell what a command does"},
+	{"probe", lw_cmd_probe, "tell whether this host's KVM loses EOIs or keeps stale vectors"},
+	{"help", cmd_help, "tell what a command does"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *out)
 {
-	fputs(
-	    "Usage: lapwing COMMAND [OPTION...]\n"
-	    "Finds end-of-interrupt exits that need not happen on Linux/KVM hosts.\n\nCommands:\n",
-	    out);
+	fputs("Usage: lapwing COMMAND [OPTION...]\n"
+	      "Finds end-of-interrupt exits that need not happen on Linux/KVM "
+	      "hosts.\n\nCommands:\n",
+	      out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-8s%s\n", commands[i].name, commands[i].summary);
 	fputs("\n'lapwing help COMMAND' tells more; 'lapwing --version' the version.\n"

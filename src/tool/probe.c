@@ -19,11 +19,11 @@ struct options {
 };
 
 static const struct option long_options[] = {
-    {"count", required_argument, NULL, 'n'},
-    {"device", required_argument, NULL, 'd'},
-    {"help", no_argument, NULL, 'h'},
-    {"json", no_argument, NULL, 'j'},
-    {NULL, 0, NULL, 0},
+	{"count", required_argument, NULL, 'n'},
+	{"device", required_argument, NULL, 'd'},
+	{"help", no_argument, NULL, 'h'},
+	{"json", no_argument, NULL, 'j'},
+	{NULL, 0, NULL, 0},
 };
 
 static void print_usage(void)
@@ -81,10 +81,10 @@ static int probe_and_report(const struct options *options, const struct lw_kvm *
 	struct lw_mode_result modes[LW_PROBE_MODES];
 	struct lw_progress bar;
 	struct lw_probe probe = {
-	    .kvm = kvm,
-	    .count = options->count,
-	    .progress = on_progress,
-	    .context = &bar,
+		.kvm = kvm,
+		.count = options->count,
+		.progress = on_progress,
+		.context = &bar,
 	};
 	struct utsname host;
 	int err;
@@ -96,7 +96,7 @@ static int probe_and_report(const struct options *options, const struct lw_kvm *
 	lw_progress_end(&bar);
 	if (options->json)
 		err = lw_tool_print_json(
-		    lw_probe_json(host.release, options->count, modes, LW_PROBE_MODES));
+			lw_probe_json(host.release, options->count, modes, LW_PROBE_MODES));
 	else
 		err = lw_probe_print(host.release, options->count, modes, LW_PROBE_MODES, stdout);
 	return err < 0 ? err : lw_verdict_exit_status(modes, LW_PROBE_MODES);

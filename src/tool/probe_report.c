@@ -16,8 +16,9 @@ static json_t *arrival_json(enum lw_arrival arrival)
 
 static json_t *case_json(const struct lw_case_result *result)
 {
-	json_t *superfluous =
-	    result->superfluous_known ? json_integer((json_int_t)result->superfluous) : json_null();
+	json_t *superfluous = result->superfluous_known
+				      ? json_integer((json_int_t)result->superfluous)
+				      : json_null();
 
 	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:s, s:o, s:b}", "case", result->name, "order",
 			 string_or_null(result->order), "eoi_arrived",

@@ -21,10 +21,10 @@ static uint64_t now_ms(void)
 void lw_progress_start(struct lw_progress *p, const char *label, uint64_t total)
 {
 	*p = (struct lw_progress){
-	    .label = label,
-	    .total = total,
-	    .started_ms = now_ms(),
-	    .terminal = isatty(STDERR_FILENO) == 1,
+		.label = label,
+		.total = total,
+		.started_ms = now_ms(),
+		.terminal = isatty(STDERR_FILENO) == 1,
 	};
 }
 
