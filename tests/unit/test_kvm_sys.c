@@ -120,10 +120,10 @@ static void modes_not_offered_cannot_be_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(a_whole_host_is_taken, new_host),
-	    cmocka_unit_test_setup(no_device_and_no_permission_are_told_apart, new_host),
-	    cmocka_unit_test_setup(another_api_version_is_refused, new_host),
-	    cmocka_unit_test_setup(modes_not_offered_cannot_be_told, new_host),
+		cmocka_unit_test_setup(a_whole_host_is_taken, new_host),
+		cmocka_unit_test_setup(no_device_and_no_permission_are_told_apart, new_host),
+		cmocka_unit_test_setup(another_api_version_is_refused, new_host),
+		cmocka_unit_test_setup(modes_not_offered_cannot_be_told, new_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,11 +105,11 @@ static void an_exception_in_the_guest_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_teardown(an_msi_is_served_on_either_vcpu, end),
-	    cmocka_unit_test_teardown(the_guest_writes_the_rte, end),
-	    cmocka_unit_test_teardown(a_silent_guest_is_given_up, end),
-	    cmocka_unit_test_teardown(another_word_than_expected_is_an_error, end),
-	    cmocka_unit_test_teardown(an_exception_in_the_guest_is_told, end),
+		cmocka_unit_test_teardown(an_msi_is_served_on_either_vcpu, end),
+		cmocka_unit_test_teardown(the_guest_writes_the_rte, end),
+		cmocka_unit_test_teardown(a_silent_guest_is_given_up, end),
+		cmocka_unit_test_teardown(another_word_than_expected_is_an_error, end),
+		cmocka_unit_test_teardown(an_exception_in_the_guest_is_told, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

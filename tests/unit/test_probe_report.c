@@ -6,35 +6,35 @@
 #include <string.h>
 
 static const struct lw_mode_result modes[] = {
-    {
-	.name = "split",
-	.calibration = {.observer = LW_OBSERVER_EOI_EXIT},
-	.verdict = LW_STALE,
-	.case_count = 2,
-	.cases = {{.name = "control",
-		   .counted = true,
-		   .arrival = LW_ARRIVED,
-		   .seen = {.reuses = 200},
-		   .superfluous_known = true},
-		  {.name = "coincidence",
-		   .counted = true,
-		   .seen = {.reuses = 200},
-		   .superfluous = 200,
-		   .superfluous_known = true,
-		   .verdict = LW_STALE}},
-    },
-    {
-	.name = "in-kernel",
-	.pending = true,
-	.verdict = LW_CANNOT_TELL,
-	.reason = {"nothing shows"},
-	.case_count = 1,
-	.cases = {{.name = "vector-rewrite",
-		   .order = "low-first",
-		   .arrival = LW_LOST,
-		   .seen = {.reuses = 200},
-		   .verdict = LW_LOSES_EOI}},
-    },
+	{
+		.name = "split",
+		.calibration = {.observer = LW_OBSERVER_EOI_EXIT},
+		.verdict = LW_STALE,
+		.case_count = 2,
+		.cases = {{.name = "control",
+			   .counted = true,
+			   .arrival = LW_ARRIVED,
+			   .seen = {.reuses = 200},
+			   .superfluous_known = true},
+			  {.name = "coincidence",
+			   .counted = true,
+			   .seen = {.reuses = 200},
+			   .superfluous = 200,
+			   .superfluous_known = true,
+			   .verdict = LW_STALE}},
+	},
+	{
+		.name = "in-kernel",
+		.pending = true,
+		.verdict = LW_CANNOT_TELL,
+		.reason = {"nothing shows"},
+		.case_count = 1,
+		.cases = {{.name = "vector-rewrite",
+			   .order = "low-first",
+			   .arrival = LW_LOST,
+			   .seen = {.reuses = 200},
+			   .verdict = LW_LOSES_EOI}},
+	},
 };
 
 static void json_has_the_documented_shape(void **state)
@@ -107,9 +107,9 @@ static void text_tells_people(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(json_has_the_documented_shape),
-	    cmocka_unit_test(json_says_null_where_nothing_is_known),
-	    cmocka_unit_test(text_tells_people),
+		cmocka_unit_test(json_has_the_documented_shape),
+		cmocka_unit_test(json_says_null_where_nothing_is_known),
+		cmocka_unit_test(text_tells_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

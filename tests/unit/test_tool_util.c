@@ -80,11 +80,11 @@ static void table_refuses_too_many_columns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(parse_takes_decimal_and_hex),
-	    cmocka_unit_test(parse_refuses_what_is_no_number),
-	    cmocka_unit_test(parse_keeps_the_range),
-	    cmocka_unit_test(table_aligns),
-	    cmocka_unit_test(table_refuses_too_many_columns),
+		cmocka_unit_test(parse_takes_decimal_and_hex),
+		cmocka_unit_test(parse_refuses_what_is_no_number),
+		cmocka_unit_test(parse_keeps_the_range),
+		cmocka_unit_test(table_aligns),
+		cmocka_unit_test(table_refuses_too_many_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,10 +10,10 @@ static const struct lw_calibration exact = {.observer = LW_OBSERVER_EOI_EXIT};
 static struct lw_case_result seen_exits(enum lw_arrival arrival, uint64_t exits, uint64_t reuses)
 {
 	return (struct lw_case_result){
-	    .name = "case",
-	    .counted = true,
-	    .arrival = arrival,
-	    .seen = {.reuses = reuses, .eoi_exits = exits},
+		.name = "case",
+		.counted = true,
+		.arrival = arrival,
+		.seen = {.reuses = reuses, .eoi_exits = exits},
 	};
 }
 
@@ -205,19 +205,19 @@ static void exit_status_says_affected_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_lost_eoi_is_the_worst),
-	    cmocka_unit_test(one_exit_is_cleaning_up),
-	    cmocka_unit_test(exits_for_ever_are_stale),
-	    cmocka_unit_test(some_exits_are_not_told),
-	    cmocka_unit_test(strays_of_an_inexact_observer_are_forgiven),
-	    cmocka_unit_test(without_an_observer_only_loss_is_told),
-	    cmocka_unit_test(calibration_prefers_the_flag),
-	    cmocka_unit_test(calibration_falls_back_on_exits),
-	    cmocka_unit_test(calibration_takes_no_noise),
-	    cmocka_unit_test(calibration_may_find_nothing),
-	    cmocka_unit_test(a_mode_is_its_worst_counted_case),
-	    cmocka_unit_test(a_bent_ruler_tells_nothing),
-	    cmocka_unit_test(exit_status_says_affected_or_not),
+		cmocka_unit_test(a_lost_eoi_is_the_worst),
+		cmocka_unit_test(one_exit_is_cleaning_up),
+		cmocka_unit_test(exits_for_ever_are_stale),
+		cmocka_unit_test(some_exits_are_not_told),
+		cmocka_unit_test(strays_of_an_inexact_observer_are_forgiven),
+		cmocka_unit_test(without_an_observer_only_loss_is_told),
+		cmocka_unit_test(calibration_prefers_the_flag),
+		cmocka_unit_test(calibration_falls_back_on_exits),
+		cmocka_unit_test(calibration_takes_no_noise),
+		cmocka_unit_test(calibration_may_find_nothing),
+		cmocka_unit_test(a_mode_is_its_worst_counted_case),
+		cmocka_unit_test(a_bent_ruler_tells_nothing),
+		cmocka_unit_test(exit_status_says_affected_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,11 +12,11 @@
 #define EVENTS  TRACEFS "events/"
 
 static const char *const events[] = {
-    EVENTS "kvm/kvm_eoi/enable",
-    EVENTS "kvm/kvm_ack_irq/enable",
-    EVENTS "kvm/kvm_userspace_exit/enable",
-    EVENTS "kvm/kvm_exit/enable",
-    EVENTS "lapwing/ioapic_eoi/enable",
+	EVENTS "kvm/kvm_eoi/enable",
+	EVENTS "kvm/kvm_ack_irq/enable",
+	EVENTS "kvm/kvm_userspace_exit/enable",
+	EVENTS "kvm/kvm_exit/enable",
+	EVENTS "lapwing/ioapic_eoi/enable",
 };
 
 #define EVENT_COUNT (sizeof(events) / sizeof(events[0]))

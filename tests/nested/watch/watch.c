@@ -55,15 +55,15 @@ struct scenario {
 };
 
 static const struct scenario scenarios[] = {
-    {"control", LEVEL, false, false, false, {0, SERVED}, {0, SERVED}, UNTOUCHED},
-    {"routed", LEVEL, false, false, true, {0, SERVED}, {0, SERVED}, SERVED},
-    {"moved-in-service", LEVEL, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
-    {"coincidence", EDGE, true, false, false, {0, OTHER}, {1, SERVED}, SERVED},
-    {"coincidence-busy", EDGE, true, true, false, {0, OTHER}, {1, SERVED}, SERVED},
-    {"level-then-edge", LEVEL_THEN_EDGE, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
-    {"edge-then-level", EDGE_THEN_LEVEL, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
-    {"restored", LEVEL_RESTORED, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
-    {"vector-rewrite", LEVEL, true, false, false, {0, SERVED}, {0, OTHER}, SERVED},
+	{"control", LEVEL, false, false, false, {0, SERVED}, {0, SERVED}, UNTOUCHED},
+	{"routed", LEVEL, false, false, true, {0, SERVED}, {0, SERVED}, SERVED},
+	{"moved-in-service", LEVEL, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
+	{"coincidence", EDGE, true, false, false, {0, OTHER}, {1, SERVED}, SERVED},
+	{"coincidence-busy", EDGE, true, true, false, {0, OTHER}, {1, SERVED}, SERVED},
+	{"level-then-edge", LEVEL_THEN_EDGE, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
+	{"edge-then-level", EDGE_THEN_LEVEL, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
+	{"restored", LEVEL_RESTORED, true, false, false, {0, SERVED}, {1, SERVED}, SERVED},
+	{"vector-rewrite", LEVEL, true, false, false, {0, SERVED}, {0, OTHER}, SERVED},
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -206,8 +206,8 @@ static int end_counting(struct run *run, uint8_t vector, uint64_t exits, uint64_
 	exits = lw_vm_eoi_exits(&run->vm, 0, vector) - exits;
 	if (run->pin->irqchip == LW_VM_SPLIT && counts.userspace_exits != exits)
 		return lw_reason_set(
-		    &run->reason, -EPROTO, "KVM traced %llu exits of the %llu that came",
-		    (unsigned long long)counts.userspace_exits, (unsigned long long)exits);
+			&run->reason, -EPROTO, "KVM traced %llu exits of the %llu that came",
+			(unsigned long long)counts.userspace_exits, (unsigned long long)exits);
 	*gone = run->pin->irqchip == LW_VM_SPLIT ? exits : counts.ioapic_eois;
 	*induced = counts.eoi_induced;
 	return 0;
