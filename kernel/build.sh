@@ -23,13 +23,11 @@ build_source() {
 }
 
 # After kernel_resolve: sees to $K_DIR/headers and prints the folder to build modules in. The
-# packages expect to be installed; here they are told where they are instead. Without the BTF of
-# vmlinux our modules come without BTF of their own, which nobody here reads.
+# packages expect to be installed; here they are told where they are instead.
 build_headers() {
 	local usr=$K_DIR/headers/usr/src
 	kernel_unpack "$K_DIR/headers" "linux-headers-$K_RELEASE=$K_VERSION" \
 		"linux-headers-${K_RELEASE%-amd64}-common=$K_VERSION" "$K_KBUILD=$K_VERSION"
-	rm -f "$usr/linux-headers-$K_RELEASE/vmlinux"
 	echo "include $usr/linux-headers-${K_RELEASE%-amd64}-common/Makefile" \
 		>"$usr/linux-headers-$K_RELEASE/Makefile"
 	echo "$usr/linux-headers-$K_RELEASE"
@@ -102,4 +100,26 @@ build_kernel() {
 		[ -z "${2-}" ] || build_level "$level" apicv
 	done
 	echo "linux $K_RELEASE ($K_VERSION): levels 1 to $levels are in $K_DIR/modules"
+}
+
+# dkms_package DIR: the DKMS package's folder.
+dkms_package() {
+	local version dir file name
+	version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$kernel_top/meson.build" | head -n 1)
+	dir=$1/lapwing-kvm-$version
+	rm -rf "$dir" && mkdir -p "$dir/patches"
+	install -m 755 "$kernel_top/kernel/build-kvm" "$kernel_top/kernel/dkms/prepare" "$dir/"
+	for file in dkms.conf lapwing-kvm; do
+		sed "s/@VERSION@/$version/" "$kernel_top/kernel/dkms/$file" >"$dir/$file"
+	done
+	chmod 755 "$dir/lapwing-kvm"
+	cp "$kernel_top/kernel/dkms/README.md" "$kernel_top/LICENSES/GPL-2.0-only.txt" \
+		"$kernel_top/LICENSES/MIT.txt" "$dir/"
+	for name in $(kernel_names); do
+		[ "$(kernel_levels "$name")" -eq 0 ] || {
+			mkdir "$dir/patches/linux-$name"
+			kernel_series "$name" | xargs cp -t "$dir/patches/linux-$name"
+		}
+	done
+	echo "$dir"
 }
