@@ -52,23 +52,9 @@ void lw_armed_route(struct lw_eoi *e, const struct lw_msg *before, const struct 
 	}
 }
 
-/* What lazy's rule 7 needs to know: did this delivery owe a kick, the recall before it included. */
-static void remember(struct vcpu *v, uint8_t vector, bool kicked)
-{
-	kicked |= lw_set_test(v->ask_kicked, vector);
-	lw_set_del(v->ask_kicked, vector);
-	lw_set_del(v->owed[1], vector);
-	if (lw_set_test(v->owed[0], vector))
-		lw_set_add(v->owed[1], vector);
-	lw_set_del(v->owed[0], vector);
-	if (kicked)
-		lw_set_add(v->owed[0], vector);
-}
-
 enum lw_publish lw_armed_deliver(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
-	bool kicked;
 
 	if (e->env->suppresses(e->ctx, vcpu))
 		return LW_PUBLISH_NOW; /* its EOI resolves nothing */
@@ -76,14 +62,10 @@ enum lw_publish lw_armed_deliver(struct lw_eoi *e, uint32_t vcpu, uint8_t vector
 	if (!(e->flags & LW_EOI_HARDWARE))
 		return LW_PUBLISH_NOW;
 	if (lw_eoi_in_set(e, vcpu, vector, true) || atomic_load(&v->mode) == OUT ||
-	    LW_LEFT_OUT(LW_RULE_LOAD_BEFORE_PUBLISH)) {
-		remember(v, vector, false);
+	    LW_LEFT_OUT(LW_RULE_LOAD_BEFORE_PUBLISH))
 		return LW_PUBLISH_NOW;
-	}
 	lw_set_add(v->handed, vector);
-	kicked = lw_eoi_request(e, vcpu, REQUEST_HAND);
-	e->counters.kicks_arm += kicked;
-	remember(v, vector, kicked);
+	e->counters.kicks_arm += lw_eoi_request(e, vcpu, REQUEST_HAND);
 	return LW_PUBLISH_OWNER;
 }
 

@@ -33,11 +33,14 @@ struct vcpu {
 	uint64_t handed[LW_SET_WORDS];     /* deliveries to publish after the next load */
 	uint64_t asked[LW_SET_WORDS];      /* recalled vectors to look for */
 	uint64_t ask_kicked[LW_SET_WORDS]; /* … for which the vCPU was kicked */
-	uint64_t owed[2][LW_SET_WORDS];    /* did the last delivery owe a kick; the one before */
-	uint64_t let_go[LW_SET_WORDS];     /* lazy: vectors whose EOI was let go, not yet settled */
-	int outstanding;                   /* … how many */
-	int balance;                       /* … exits saved less kicks spent on them, so far */
-	int last_pending;                  /* the tracking policies' record */
+	/* Lazy, on a hardware bitmap: vectors whose EOI was let go; that would have been; that
+	 * would not be loaded now if they had been; and what that gained, in exits less kicks. */
+	uint64_t let_go[LW_SET_WORDS];
+	uint64_t would[LW_SET_WORDS];
+	uint64_t unloaded[LW_SET_WORDS];
+	int outstanding; /* vectors in let_go */
+	int balance;
+	int last_pending; /* the tracking policies' record */
 };
 
 struct lw_eoi {

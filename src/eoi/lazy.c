@@ -3,24 +3,37 @@
  * `armed`, and a vector may also leave the set when the line drops before the EOI, unless somebody
  * asked to be told of the EOI. The record is then *let go*: whether its EOI has been is found out
  * when it next matters, at the line's next rise, a read of the RTE, or a snapshot.
+ *
+ * On a software set that costs nothing. On a hardware bitmap it saves an exit where the EOI comes
+ * unseen, and costs a kick where the vector is next delivered, or asked after, while its vCPU runs.
+ * Which of the two, only the past can tell: so each vCPU keeps a balance, of what letting go has
+ * gained and, while nothing is let go, of what it would have gained; and a vector is let go only
+ * while that is in credit.
  */
 #include "engine.h"
 
-/* A bit that keeps being asked for again saves nothing where asking costs a kick. */
-static bool is_costly(const struct lw_eoi *e, const struct vcpu *v, uint8_t vector)
+#define CREDIT_NEEDED 4 /* gains before the first vector is let go */
+#define CREDIT_KEPT   6 /* a good past counts for no more than so many */
+
+static void earn(struct vcpu *v, int gain)
 {
-	return e->flags & LW_EOI_HARDWARE && lw_set_test(v->owed[0], vector) &&
-	       lw_set_test(v->owed[1], vector) && !LW_LEFT_OUT(LW_RULE_KEEP_COSTLY);
+	int sum = v->balance + gain;
+
+	if (sum >= -CREDIT_KEPT && sum <= CREDIT_KEPT)
+		v->balance = sum;
 }
 
-/*
- * Letting go of an EOI saves an exit if the EOI comes unseen, and costs a kick if the vector must
- * be armed again while its vCPU runs. On a hardware bitmap a vCPU may owe no more than it has
- * saved, what is still open counted as if it would be lost.
- */
 static bool can_afford(const struct lw_eoi *e, const struct vcpu *v)
 {
-	return !(e->flags & LW_EOI_HARDWARE) || v->outstanding <= v->balance;
+	if (!(e->flags & LW_EOI_HARDWARE) || LW_LEFT_OUT(LW_RULE_KEEP_COSTLY))
+		return true;
+	return v->balance - v->outstanding >= CREDIT_NEEDED;
+}
+
+/* In guest mode the hardware may well see the EOI before it sees a new bitmap. */
+static bool reaches_hardware(const struct lw_eoi *e, const struct vcpu *v)
+{
+	return !(e->flags & LW_EOI_HARDWARE) || atomic_load(&v->mode) == OUT;
 }
 
 static void settle(struct vcpu *v, uint8_t vector, int gain)
@@ -29,15 +42,19 @@ static void settle(struct vcpu *v, uint8_t vector, int gain)
 		return;
 	lw_set_del(v->let_go, vector);
 	v->outstanding--;
-	v->balance += gain;
+	earn(v, gain);
 }
 
 static bool fell(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
 
-	if (e->env->suppresses(e->ctx, vcpu) || is_costly(e, v, vector) || !can_afford(e, v))
+	if (e->env->suppresses(e->ctx, vcpu) || !reaches_hardware(e, v))
 		return false;
+	if (!can_afford(e, v)) {
+		lw_set_add(v->would, vector);
+		return false;
+	}
 	if (!e->env->release(e->ctx, vcpu, vector))
 		return false;
 	if (!lw_set_test(v->let_go, vector)) {
@@ -85,15 +102,31 @@ static enum lw_recall recall(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 
 static enum lw_publish deliver(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
+	struct vcpu *v = &e->vcpu[vcpu];
 	enum lw_publish when = lw_armed_deliver(e, vcpu, vector);
 
-	settle(&e->vcpu[vcpu], vector, lw_set_test(e->vcpu[vcpu].owed[0], vector) ? -1 : 0);
+	settle(v, vector, when == LW_PUBLISH_OWNER ? -1 : 0);
+	if (lw_set_test(v->unloaded, vector) && atomic_load(&v->mode) != OUT)
+		earn(v, -1);
+	lw_set_del(v->unloaded, vector);
 	return when;
 }
 
+/* An exit that letting go would have saved; or, where the line had risen again meanwhile, would
+ * not have saved, and would have cost a kick. */
 static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class class)
 {
-	settle(&e->vcpu[vcpu], vector, 0);
+	struct vcpu *v = &e->vcpu[vcpu];
+
+	settle(v, vector, 0);
+	if (lw_set_test(v->would, vector)) {
+		bool rose = e->env->in_flight(e->ctx, vcpu, vector);
+
+		lw_set_del(v->would, vector);
+		earn(v, rose ? -1 : 1);
+		if (!rose)
+			lw_set_add(v->unloaded, vector);
+	}
 	lw_armed_ended(e, vcpu, vector, class);
 }
 
@@ -109,7 +142,7 @@ static void init(struct lw_eoi *e, uint32_t vcpu)
 
 	lw_armed_init(e, vcpu);
 	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
-		v->owed[0][w] = v->owed[1][w] = v->let_go[w] = 0;
+		v->let_go[w] = v->would[w] = v->unloaded[w] = 0;
 	v->outstanding = 0;
 }
 
