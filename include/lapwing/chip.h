@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define LW_CHIP_ALIGN       64u
-#define LW_CHIP_MAX_IOAPICS 32u
+#define LW_CHIP_MAX_IOAPICS 64u
 
 struct lw_chip; /* opaque; lw_chip_size() bytes */
 

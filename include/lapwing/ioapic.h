@@ -75,6 +75,9 @@ struct lw_ioapic_ops {
 	enum lw_recall (*recall)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock. A record of (vcpu, vector) ended otherwise than by that vCPU's EOI. */
 	void (*closed)(void *ctx, uint32_t vcpu, uint8_t vector);
+	/* Under the lock. Null, or told of each taker of a record when it is opened and when it
+	 * ends. */
+	void (*record)(void *ctx, uint32_t vcpu, uint8_t vector, bool open);
 	/* Under the lock. Would `msg` go to this vCPU? Needed by lw_ioapic_routed_locked() and
 	 * lw_ioapic_scan_locked() only. */
 	bool (*matches)(void *ctx, uint32_t vcpu, const struct lw_msg *msg);

@@ -76,8 +76,9 @@ static void lapic_changed(void *ctx, uint32_t vcpu)
 {
 	struct lw_chip *c = ctx;
 
-	(void)vcpu;
 	lw_chip_lock(c);
+	if (!c->x2apic) /* else ids alone decide, and they stay */
+		lw_chip_recount(c, vcpu);
 	c->hooks->remap(c->eoi);
 	for (uint32_t n = 0; n < c->nioapics; n++)
 		lw_ioapic_retry_locked(ioapic(c, n));
@@ -153,6 +154,8 @@ static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 		c->ioapic[n] = size;
 		size += bytes;
 	}
+	c->pairs = size;
+	size += lw_round_up((size_t)config->nvcpus * 256u * sizeof(struct pair), LW_CHIP_ALIGN);
 	c->routes = size;
 	if (!lw_routes_size(config->gsis, config->gsis))
 		return 0;
@@ -232,6 +235,7 @@ int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config)
 	layout.nioapics = config->nioapics;
 	layout.x2apic = config->x2apic;
 	*storage = layout;
+	memset(at(storage, layout.pairs), 0, layout.nvcpus * 256u * sizeof(struct pair));
 	return init_parts(storage, config);
 }
 

@@ -14,6 +14,12 @@
 
 #define NO_GSI (-1)
 
+/* How many level routes and open records a (vCPU, vector) pair has, in all I/O APICs: so that a
+ * route change costs the same however many there are. */
+struct pair {
+	uint16_t routes, records;
+};
+
 struct lw_chip {
 	const struct lw_chip_ops *ops;
 	void *ctx;
@@ -21,8 +27,8 @@ struct lw_chip {
 	void *eoi;
 	uint32_t nvcpus, nioapics, gsis;
 	bool x2apic;
-	_Atomic uint32_t turn; /* lowest priority: who is asked first among equals */
-	size_t lapics, routes; /* offsets in this block */
+	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
+	size_t lapics, routes, pairs; /* offsets in this block */
 	size_t ioapic[LW_CHIP_MAX_IOAPICS];
 };
 
@@ -47,6 +53,13 @@ static inline void trace(const struct lw_chip *c, const struct lw_trace *event)
 		c->ops->trace(c->ctx, event);
 }
 
+static inline struct pair *pair(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)
+{
+	struct pair *pairs = at(c, c->pairs);
+
+	return &pairs[(size_t)vcpu * 256u + vector];
+}
+
 /* The I/O APICs' ops: without, and with, somebody to time a storm's delay. */
 extern const struct lw_ioapic_ops lw_chip_ioapic_ops[2];
 
@@ -65,6 +78,9 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 /* Deliver for a pin, arming as the policy wants it. Under the lock. */
 void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
 		     struct lw_takers *takers);
+
+/* Which routes lead to this vCPU has changed: count them anew. Under the lock. */
+void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);
 
 /* In all I/O APICs: is a record open; resolve those of a pair. Under the lock. */
 bool lw_chip_in_flight(void *chip, uint32_t vcpu, uint8_t vector);

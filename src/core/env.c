@@ -18,11 +18,42 @@ static void ioapic_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg,
 	lw_chip_deliver(ctx, (int32_t)gsi, msg, takers);
 }
 
+struct recount {
+	const struct lw_chip *chip;
+	uint8_t vector;
+	bool more;
+};
+
+static void count_route(void *arg, uint32_t vcpu)
+{
+	const struct recount *r = arg;
+	struct pair *p = pair(r->chip, vcpu, r->vector);
+
+	p->routes = (uint16_t)(r->more ? p->routes + 1u : p->routes - 1u);
+}
+
+static void count_routes(void *ctx, const struct lw_msg *msg, bool more)
+{
+	struct recount r = {.chip = ctx, .vector = msg->vector, .more = more};
+
+	if (msg->level)
+		lw_chip_targets(ctx, msg, count_route, &r);
+}
+
 static void ioapic_route(void *ctx, const struct lw_msg *before, const struct lw_msg *after)
 {
 	const struct lw_chip *c = ctx;
 
+	count_routes(ctx, before, false);
+	count_routes(ctx, after, true);
 	c->hooks->route(c->eoi, before, after);
+}
+
+static void ioapic_record(void *ctx, uint32_t vcpu, uint8_t vector, bool open)
+{
+	struct pair *p = pair(ctx, vcpu, vector);
+
+	p->records = (uint16_t)(open ? p->records + 1u : p->records - 1u);
 }
 
 /* What was let go is let go in every I/O APIC: env->release sees to it. */
@@ -75,10 +106,11 @@ static void ioapic_storm(void *ctx, uint32_t gsi)
 	c->ops->storm(c->ctx, gsi);
 }
 
-#define IOAPIC_OPS                                                                \
-	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver, \
-	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall,      \
-	.closed = ioapic_closed, .matches = ioapic_matches, .resample = ioapic_resample
+#define IOAPIC_OPS                                                                   \
+	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver,    \
+	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall,         \
+	.closed = ioapic_closed, .record = ioapic_record, .matches = ioapic_matches, \
+	.resample = ioapic_resample
 
 /* Without somebody to time a storm's delay there is none. */
 const struct lw_ioapic_ops lw_chip_ioapic_ops[2] = {
@@ -103,12 +135,7 @@ enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_
 
 bool lw_chip_in_flight(void *ctx, uint32_t vcpu, uint8_t vector)
 {
-	const struct lw_chip *c = ctx;
-
-	for (uint32_t n = 0; n < c->nioapics; n++)
-		if (lw_ioapic_in_flight_locked(ioapic(c, n), vcpu, vector))
-			return true;
-	return false;
+	return pair(ctx, vcpu, vector)->records != 0;
 }
 
 static bool env_holds(void *ctx, uint32_t vcpu, uint8_t vector)
@@ -184,12 +211,30 @@ static void env_scan(void *ctx, uint32_t vcpu,
 
 static bool env_routed(void *ctx, uint32_t vcpu, uint8_t vector)
 {
-	const struct lw_chip *c = ctx;
+	return pair(ctx, vcpu, vector)->routes != 0;
+}
 
+struct row {
+	const struct lw_chip *chip;
+	uint32_t vcpu;
+};
+
+static void recount_one(void *arg, const struct lw_msg *msg)
+{
+	const struct row *row = arg;
+
+	if (msg->level && lw_lapic_matches(lapic(row->chip, row->vcpu), msg))
+		pair(row->chip, row->vcpu, msg->vector)->routes++;
+}
+
+void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu)
+{
+	struct row row = {.chip = c, .vcpu = vcpu};
+
+	for (uint32_t vector = 0; vector < 256; vector++)
+		pair(c, vcpu, (uint8_t)vector)->routes = 0;
 	for (uint32_t n = 0; n < c->nioapics; n++)
-		if (lw_ioapic_routed_locked(ioapic(c, n), vcpu, vector))
-			return true;
-	return false;
+		lw_ioapic_scan_locked(ioapic(c, n), recount_one, &row);
 }
 
 static bool env_release(void *ctx, uint32_t vcpu, uint8_t vector)

@@ -79,10 +79,28 @@ static bool took(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t vc
 	return p->vcpu == vcpu;
 }
 
+/* Tell who counts records that this one is opened, or ends, for each of its takers. */
+static void tell_record(struct lw_ioapic *io, struct lw_pin *p, bool open)
+{
+	const uint64_t *map = lw_pin_const_map(io, p);
+
+	if (!io->ops->record || !(p->flags & RECORD) || p->flags & ANYBODY)
+		return;
+	if (!(p->flags & SEVERAL)) {
+		io->ops->record(io->ctx, p->vcpu, p->vector, open);
+		return;
+	}
+	for (size_t w = 0; w < lw_map_words(io); w++)
+		for (uint64_t left = map[w]; left; left &= left - 1)
+			io->ops->record(io->ctx, (uint32_t)w * 64u + lw_word_low(left), p->vector,
+					open);
+}
+
 void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
 {
 	if (!(p->flags & (RECORD | RESIDUE)))
 		return;
+	tell_record(io, p, false);
 	unlink_record(io, p);
 	if (p->flags & (SEVERAL | RESIDUE))
 		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
@@ -95,6 +113,7 @@ static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
 	if (p->flags & SEVERAL) {
 		uint64_t *map = lw_pin_map(io, p);
 
+		tell_record(io, p, false);
 		if (by < io->nvcpus)
 			lw_set_del(map, by);
 		p->flags &= (uint16_t)~OF_RECORD;
@@ -121,6 +140,7 @@ static void open_record(struct lw_ioapic *io, struct lw_pin *p, const struct lw_
 	else if (t->count > 1)
 		p->flags |= SEVERAL;
 	link_record(io, p);
+	tell_record(io, p, true);
 }
 
 /* Tell the policy that a record ended without its takers' EOI. */
@@ -339,6 +359,8 @@ void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
 		if (!(p->flags & (RECORD | RESIDUE)) || p->flags & ANYBODY || !took(io, p, vcpu))
 			continue;
 		if (p->flags & (SEVERAL | RESIDUE)) {
+			if (p->flags & SEVERAL && io->ops->record)
+				io->ops->record(io->ctx, vcpu, p->vector, false);
 			lw_set_del(lw_pin_map(io, p), vcpu);
 			if (!lw_map_empty(lw_pin_map(io, p), lw_map_words(io)))
 				continue;
