@@ -123,3 +123,35 @@ dkms_package() {
 	done
 	echo "$dir"
 }
+
+# dkms_test NAME: what DKMS would do on a host that runs this kernel, without touching this one.
+dkms_test() {
+	local work package version where tarball=linux-source-$1.tar.xz
+	need_packages dkms gcc-12 make patch xz-utils kmod
+	kernel_resolve "$1"
+	kernel_image
+	build_headers >/dev/null
+	work=$(mktemp -d)
+	package=$(dkms_package "$work/src")
+	version=${package##*-}
+	where=(-m lapwing-kvm -v "$version" --sourcetree "$work/src" --dkmstree "$work/tree")
+	dpkg-deb --fsys-tarfile "$(kernel_fetch "linux-source-$1=$K_VERSION")" |
+		tar xO "./usr/src/$tarball" >"$work/$tarball"
+	mkdir "$work/tree"
+	dkms add "${where[@]}" >"$work/log" 2>&1
+	if ! LAPWING_LINUX_SOURCE=$work/$tarball LAPWING_LINUX_SOURCE_VERSION=$K_VERSION \
+		dkms build "${where[@]}" -k "$K_RELEASE" --kernelsourcedir "$(build_headers)" \
+		>>"$work/log" 2>&1; then
+		cat "$work/log" "$work/tree/lapwing-kvm/$version/build/make.log" >&2 || true
+		rm -rf "$work"
+		kernel_die "DKMS cannot build for $K_RELEASE"
+	fi
+	echo "DKMS built for $K_RELEASE:"
+	(cd "$work/tree" && find lapwing-kvm -name '*.ko*' | sed 's/^/  /')
+	LAPWING_SOURCE=$kernel_top "$kernel_top/tests/nested/dkms.sh" "$1" \
+		"$work/tree/lapwing-kvm/$version/$K_RELEASE/x86_64/module" || {
+		rm -rf "$work"
+		kernel_die "the modules that DKMS built for $K_RELEASE fail in the nested machine"
+	}
+	rm -rf "$work"
+}

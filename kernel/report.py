@@ -272,8 +272,7 @@ def main():
         print(f"Failed: {line}")
     if args.seconds is not None:
         print(f"\nAll of it took {args.seconds // 60} min {args.seconds % 60} s.")
-    # A part of the kernels would overwrite the record of all.
-    if args.doc and args.doc.exists():
+    if args.doc:
         date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         write_document(args.doc, document(kernels, judge, date))
     sys.exit(1 if judge.failures else 0)
