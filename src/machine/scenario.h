@@ -5,6 +5,9 @@
 
 #include "machine/machine.h"
 
+#define SCENARIO_MAX_VCPUS 4096u
+#define SCENARIO_MAX_PINS  LW_ROUTES_MAX_GSI
+
 struct scenario_params {
 	uint64_t count; /* how often the repeated part repeats */
 	uint64_t seed;
