@@ -6,46 +6,31 @@
 
 #include "ioapic_priv.h"
 
-/* ---- the two indices ---- */
+/* ---- the indices ---- */
 
-void lw_pin_link_route(struct lw_ioapic *io, struct lw_pin *p)
+void lw_pin_link(struct lw_ioapic *io, enum lw_index index, uint8_t vector, const struct lw_pin *p)
 {
-	uint8_t *link = &io->by_vector.route[p->rte & LW_RTE_VECTOR];
+	struct lw_link *links = lw_pin_links(io, index);
+	uint8_t n = (uint8_t)lw_pin_number(io, p), first = io->head[index][vector];
 
-	while (*link < lw_pin_number(io, p)) /* NONE is above every pin */
-		link = &io->pin[*link].next_route;
-	p->next_route = *link;
-	*link = (uint8_t)lw_pin_number(io, p);
+	links[n] = (struct lw_link){.next = first, .prev = NONE};
+	if (first != NONE)
+		links[first].prev = n;
+	io->head[index][vector] = n;
 }
 
-void lw_pin_unlink_route(struct lw_ioapic *io, struct lw_pin *p)
+void lw_pin_unlink(struct lw_ioapic *io, enum lw_index index, uint8_t vector,
+		   const struct lw_pin *p)
 {
-	uint8_t *link = &io->by_vector.route[p->rte & LW_RTE_VECTOR];
+	struct lw_link *links = lw_pin_links(io, index);
+	struct lw_link mine = links[lw_pin_number(io, p)];
 
-	while (*link != lw_pin_number(io, p))
-		link = &io->pin[*link].next_route;
-	*link = p->next_route;
-	p->next_route = NONE;
-}
-
-static void link_record(struct lw_ioapic *io, struct lw_pin *p)
-{
-	uint8_t *link = &io->by_vector.record[p->vector];
-
-	while (*link < lw_pin_number(io, p))
-		link = &io->pin[*link].next_record;
-	p->next_record = *link;
-	*link = (uint8_t)lw_pin_number(io, p);
-}
-
-static void unlink_record(struct lw_ioapic *io, struct lw_pin *p)
-{
-	uint8_t *link = &io->by_vector.record[p->vector];
-
-	while (*link != lw_pin_number(io, p))
-		link = &io->pin[*link].next_record;
-	*link = p->next_record;
-	p->next_record = NONE;
+	if (mine.next != NONE)
+		links[mine.next].prev = mine.prev;
+	if (mine.prev != NONE)
+		links[mine.prev].next = mine.next;
+	else
+		io->head[index][vector] = mine.next;
 }
 
 /* ---- routes ---- */
@@ -101,7 +86,7 @@ void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
 	if (!(p->flags & (RECORD | RESIDUE)))
 		return;
 	tell_record(io, p, false);
-	unlink_record(io, p);
+	lw_pin_unlink(io, BY_RECORD, p->vector, p);
 	if (p->flags & (SEVERAL | RESIDUE))
 		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
 	p->flags &= (uint16_t)~OF_RECORD;
@@ -139,7 +124,7 @@ static void open_record(struct lw_ioapic *io, struct lw_pin *p, const struct lw_
 		p->flags |= ANYBODY;
 	else if (t->count > 1)
 		p->flags |= SEVERAL;
-	link_record(io, p);
+	lw_pin_link(io, BY_RECORD, vector, p);
 	tell_record(io, p, true);
 }
 
@@ -254,6 +239,14 @@ static void redeliver(struct lw_ioapic *io, struct lw_pin *p)
 	lw_pin_service(io, p);
 }
 
+/* In the order of pins, whatever the index's. */
+static void redeliver_all(struct lw_ioapic *io, uint64_t pins[PIN_WORDS])
+{
+	for (uint32_t w = 0; w < PIN_WORDS; w++)
+		for (; pins[w]; pins[w] &= pins[w] - 1)
+			redeliver(io, &io->pin[w * 64u + lw_word_low(pins[w])]);
+}
+
 /* ---- EOI ---- */
 
 static bool answers(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t vcpu)
@@ -273,10 +266,10 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 	uint64_t done[PIN_WORDS] = {0};
 	uint8_t next;
 
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = next) {
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = next) {
 		struct lw_pin *p = &io->pin[n];
 
-		next = p->next_record;
+		next = lw_pin_next(io, BY_RECORD, n);
 		if (answers(io, p, vcpu) && p->flags & which) {
 			resolve(io, p, vcpu);
 			io->counters.resolved++;
@@ -294,9 +287,7 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 	}
 	if (found == LW_EOI_REDUNDANT)
 		io->counters.redundant++;
-	for (uint32_t w = 0; w < PIN_WORDS; w++)
-		for (; done[w]; done[w] &= done[w] - 1)
-			redeliver(io, &io->pin[w * 64u + lw_word_low(done[w])]);
+	redeliver_all(io, done);
 	return found;
 }
 
@@ -305,19 +296,19 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 static enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vector)
 {
 	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
-	uint8_t next;
+	uint64_t done[PIN_WORDS] = {0};
 
-	for (uint8_t n = io->by_vector.route[vector]; n != NONE; n = next) {
+	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
 		struct lw_pin *p = &io->pin[n];
 
-		next = p->next_route;
 		if (!(p->flags & RECORD))
 			continue;
 		lw_pin_close(io, p);
 		io->counters.resolved++;
-		redeliver(io, p);
+		lw_set_add(done, n);
 		found = LW_EOI_NECESSARY;
 	}
+	redeliver_all(io, done);
 	return found;
 }
 
@@ -344,7 +335,7 @@ void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector)
 
 void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			io->pin[n].flags &= (uint16_t)~LET_GO;
 }
@@ -385,7 +376,7 @@ void lw_ioapic_retry_locked(struct lw_ioapic *io)
 
 bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			return true;
 	return false;
@@ -393,7 +384,7 @@ bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8
 
 bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.route[vector]; n != NONE; n = io->pin[n].next_route) {
+	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
 		struct lw_msg msg = lw_pin_message(io, io->pin[n].rte);
 
 		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &msg))
@@ -404,7 +395,8 @@ bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t 
 
 bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record) {
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE;
+	     n = lw_pin_next(io, BY_RECORD, n)) {
 		const struct lw_pin *p = &io->pin[n];
 
 		if (answers(io, p, vcpu) &&
@@ -416,7 +408,7 @@ bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint
 
 void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			io->pin[n].flags |= LET_GO | DOUBTED;
 }
@@ -428,7 +420,7 @@ void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector
 
 void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
-	for (uint8_t n = io->by_vector.record[vector]; n != NONE; n = io->pin[n].next_record)
+	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			io->pin[n].flags |= KEPT;
 }

@@ -58,11 +58,9 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->flags = config->flags;
 	io->id = config->id;
 	io->version = config->version;
-	memset(&io->by_vector, NONE, sizeof(io->by_vector));
-	for (uint32_t n = 0; n < io->pins; n++) {
+	memset(io->head, NONE, sizeof(io->head));
+	for (uint32_t n = 0; n < io->pins; n++)
 		io->pin[n].rte = LW_RTE_MASK;
-		io->pin[n].next_route = io->pin[n].next_record = NONE;
-	}
 	return 0;
 }
 
@@ -145,10 +143,10 @@ static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 	struct lw_msg after = lw_pin_message(io, rte & keep);
 
 	if (before.level)
-		lw_pin_unlink_route(io, p);
+		lw_pin_unlink(io, BY_ROUTE, before.vector, p);
 	p->rte = rte & keep;
 	if (after.level)
-		lw_pin_link_route(io, p);
+		lw_pin_link(io, BY_ROUTE, after.vector, p);
 	if (before.level && !after.level)
 		flip_to_edge(io, p);
 	if (io->ops->route)

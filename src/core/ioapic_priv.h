@@ -36,15 +36,15 @@ struct lw_pin {
 	uint32_t vcpu;    /* the record's taker */
 	uint16_t storm;   /* EOIs in a row that found the line asserted */
 	uint16_t flags;
-	uint8_t vector;      /* the record's, as delivered */
-	uint8_t next_route;  /* next pin whose level route has the same vector */
-	uint8_t next_record; /* next pin whose record or residue has the same vector */
+	uint8_t vector; /* the record's, as delivered */
 };
 
-/* Pins by vector, lists in ascending order so that equal states are equal bytes. */
-struct index {
-	uint8_t route[256];
-	uint8_t record[256];
+/* Two indices of pins by vector: those whose level route has it, those whose record or residue has.
+ * Derived from the rest and in the order of what happened, so they lie in a block of their own. */
+enum lw_index { BY_ROUTE, BY_RECORD, INDICES };
+
+struct lw_link {
+	uint8_t next, prev;
 };
 
 struct lw_ioapic {
@@ -59,8 +59,8 @@ struct lw_ioapic {
 	uint64_t resample[PIN_WORDS]; /* notifications owed */
 	uint64_t storm[PIN_WORDS];
 	struct lw_ioapic_counters counters;
-	struct index by_vector;
-	struct lw_pin pin[]; /* then the pins' maps */
+	uint8_t head[INDICES][256];
+	struct lw_pin pin[]; /* then their links in the indices, then their maps */
 };
 
 static inline size_t lw_map_words(const struct lw_ioapic *io)
@@ -93,6 +93,19 @@ static inline uint32_t lw_pin_number(const struct lw_ioapic *io, const struct lw
 	return (uint32_t)(p - io->pin);
 }
 
+static inline struct lw_link *lw_pin_links(const struct lw_ioapic *io, enum lw_index index)
+{
+	uintptr_t end = (uintptr_t)&io->pin[io->pins];
+
+	return (struct lw_link *)end + (size_t)index * io->pins;
+}
+
+/* Over the pins of an index that have `vector`; `n` may be taken out meanwhile. */
+static inline uint8_t lw_pin_next(const struct lw_ioapic *io, enum lw_index index, uint8_t n)
+{
+	return lw_pin_links(io, index)[n].next;
+}
+
 /* What the RTE would send; `level` only where it ends by an EOI. */
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
 
@@ -108,9 +121,10 @@ static inline bool lw_pin_asserted(const struct lw_ioapic *io, const struct lw_p
 	return io->flags & LW_IOAPIC_ELECTRICAL && p->rte & LW_RTE_LOW ? !high : high;
 }
 
-/* Enter or take out the pin's level route in the index; its RTE must not change in between. */
-void lw_pin_link_route(struct lw_ioapic *io, struct lw_pin *p);
-void lw_pin_unlink_route(struct lw_ioapic *io, struct lw_pin *p);
+/* Enter a pin under its vector, and take it out, in the same time however many share it. */
+void lw_pin_link(struct lw_ioapic *io, enum lw_index index, uint8_t vector, const struct lw_pin *p);
+void lw_pin_unlink(struct lw_ioapic *io, enum lw_index index, uint8_t vector,
+		   const struct lw_pin *p);
 
 /* Send one message, and open a record if it is a level one. */
 void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p);
