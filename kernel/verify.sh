@@ -67,7 +67,7 @@ verify() {
 		cat "$verify_dir/build.log" >&2
 		kernel_die "the tool does not build"
 	}
-	"$kernel_top/tests/nested/watch/build" "$verify_dir/eoiwatch"
+	"$kernel_top/tests/nested/watch/build" watch "$verify_dir/eoiwatch"
 	verify_script >"$verify_dir/run"
 	for name; do
 		kernel_resolve "$name"

@@ -25,7 +25,7 @@ options+=(--file "$LAPWING_SOURCE/kernel/dkms/lapwing-kvm")
 for module in "$modules"/*.ko*; do
 	options+=(--file "$module")
 done
-check "watch compiles" "$here/watch/build" "$tap_dir/eoiwatch"
+check "watch compiles" "$here/watch/build" watch "$tap_dir/eoiwatch"
 check_exit "the machine runs" 0 "$here/nested" "$1" "${options[@]}" -- \
 	dkms-inside "$K_DIR/image"
 said "not installed: load refuses" "load when not installed: lapwing-kvm: not installed"
