@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LAPWING_TOOL_SIM_H
+#define LAPWING_TOOL_SIM_H
+
+#include "machine/scenario.h"
+#include "tool/tool.h"
+
+/* What an estimate charges, in cycles. */
+struct sim_costs {
+	uint64_t exit;                           /* an EOI that leaves the guest */
+	uint64_t kick;                           /* a vCPU interrupted in guest mode */
+	uint64_t scan;                           /* one (vCPU, route) pair looked at */
+	bool exit_given, kick_given, scan_given; /* by the user: no other source */
+};
+
+/* One scenario under one policy. */
+struct sim_run {
+	const struct scenario *scenario;
+	enum lw_eoi_policy policy;
+	struct scenario_result result;
+};
+
+struct sim {
+	struct scenario_params params;
+	struct sim_costs costs;
+	struct sim_run *runs; /* by scenario, then by policy */
+	size_t count;
+};
+
+/* ---- sim_report.c ---- */
+
+/* The published and the assumed costs, for split mode or for the in-kernel irqchip. */
+struct sim_costs lw_sim_default_costs(bool in_kernel);
+
+/* What the interrupts cost together, and each; negative where none was taken. */
+struct sim_cycles {
+	double exits, kicks, scans;
+	double each;
+};
+struct sim_cycles lw_sim_cycles(const struct sim_costs *costs, const struct scenario_result *r);
+
+uint32_t lw_sim_vcpus(const struct sim *sim, const struct sim_run *run);
+uint32_t lw_sim_pins(const struct sim *sim, const struct sim_run *run);
+
+/* A policy that must lose nothing has lost something, or the chips delivered what they must not. */
+bool lw_sim_is_broken(const struct sim_run *run);
+
+/* What lapwing sim prints; see man/lapwing-sim.1. */
+json_t *lw_sim_json(const struct sim *sim);
+int lw_sim_print(const struct sim *sim, FILE *out);
+
+/* ---- sim_svg.c ---- */
+
+/* A gnuplot script that draws the runs as SVG on its standard output. `command` is its source line.
+ */
+void lw_sim_script(const struct sim *sim, const char *command, FILE *out);
+
+/* ---- gnuplot.c ---- */
+
+/* A file to be: written beside its place, and put there when it is whole. */
+struct lw_plot {
+	char *path;
+	char *temporary;
+	int fd;
+};
+
+/* Sees to it that gnuplot is here and the place can be written. Says what is wrong; 0 or -errno. */
+int lw_plot_begin(struct lw_plot *plot, const char *path);
+/* Runs the script and puts its output in place. Says what is wrong; 0 or -errno. */
+int lw_plot_draw(struct lw_plot *plot, const char *script, size_t size);
+/* Removes what was not put in place. */
+void lw_plot_end(struct lw_plot *plot);
+
+#endif
