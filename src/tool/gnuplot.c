@@ -71,131 +71,149 @@ static char *resolve(const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return errno == ENOENT ? strdup(path) : NULL;
+		return errno == ENOENT && path[0] ? strdup(path) : NULL;
 	if (S_ISREG(st.st_mode))
 		return realpath(path, NULL);
 	errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 	return NULL;
 }
 
-static int open_beside(struct lw_plot *plot)
+/* A new file in the place's folder, so that it can be renamed. Its name is the caller's to free. */
+static int open_beside(const char *place, char **name)
 {
 	mode_t mask = umask(0);
+	int fd;
 
 	umask(mask);
-	if (asprintf(&plot->temporary, "%s.XXXXXX", plot->path) < 0) {
-		plot->temporary = NULL;
+	if (asprintf(name, "%s.XXXXXX", place) < 0) {
+		*name = NULL;
 		return -ENOMEM;
 	}
-	plot->fd = mkostemp(plot->temporary, O_CLOEXEC);
-	if (plot->fd < 0)
+	fd = mkostemp(*name, O_CLOEXEC);
+	if (fd < 0)
 		return -errno;
-	return fchmod(plot->fd, 0666 & ~mask) < 0 ? -errno : 0;
+	if (fchmod(fd, 0666 & ~mask) == 0)
+		return fd;
+	close(fd);
+	unlink(*name);
+	return -EIO;
 }
 
-int lw_plot_begin(struct lw_plot *plot, const char *path)
+static int cannot_write(const char *path, int err)
 {
-	int err;
+	lw_tool_error("--svg: cannot write %s: %s", path,
+		      err == -EINVAL ? "not a regular file" : strerror(-err));
+	return err;
+}
 
-	*plot = (struct lw_plot){.fd = -1};
-	err = is_installed();
+int lw_plot_check(const char *path)
+{
+	char *place, *name = NULL;
+	int err = is_installed();
+
 	if (err < 0)
 		return err;
-	plot->path = resolve(path);
-	err = plot->path ? open_beside(plot) : -errno;
-	if (err < 0) {
-		lw_tool_error("--svg: cannot write %s: %s", path,
-			      err == -EINVAL ? "not a regular file" : strerror(-err));
-		lw_plot_end(plot);
+	place = resolve(path);
+	err = place ? open_beside(place, &name) : -errno;
+	if (err >= 0) {
+		close(err);
+		err = unlink(name) < 0 ? -errno : 0;
 	}
+	free(name);
+	free(place);
+	return err < 0 ? cannot_write(path, err) : 0;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The whole file or none. */
+static int put_in_place(const char *place, const char *data, size_t size)
+{
+	char *name = NULL;
+	int fd = open_beside(place, &name);
+	int err = fd < 0 ? fd : write_all(fd, data, size);
+
+	if (err == 0 && fsync(fd) < 0)
+		err = -errno;
+	if (fd >= 0 && close(fd) < 0 && err == 0)
+		err = -errno;
+	if (err == 0 && rename(name, place) < 0)
+		err = -errno;
+	if (err < 0 && fd >= 0)
+		unlink(name);
+	free(name);
 	return err;
 }
 
 /* What gnuplot said; its first line will do. */
-static void tell_failure(int said)
+static int tell_failure(int said)
 {
 	char text[512];
 	ssize_t size = pread(said, text, sizeof(text) - 1, 0);
 	char *line = text;
 
 	text[size > 0 ? size : 0] = '\0';
-	line += strspn(line, " \t\n");
+	line += strspn(line, " \t\n^");
 	line[strcspn(line, "\n")] = '\0';
 	lw_tool_error("gnuplot failed: %s", line[0] ? line : "it does not say why");
+	return -EIO;
 }
 
-static int feed(struct lw_plot *plot, int script, const char *text, size_t size)
+/* Puts what gnuplot drew in place, if it is whole: gnuplot does not notice when it cannot write. */
+static int install(const char *path, int picture, int said)
+{
+	static const char end[] = "</svg>";
+	off_t size = lseek(picture, 0, SEEK_END);
+	char *place, *data;
+	int err;
+
+	data = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, picture, 0) : MAP_FAILED;
+	if (data == MAP_FAILED)
+		return tell_failure(said);
+	if (!memmem(data, (size_t)size, end, sizeof(end) - 1)) {
+		munmap(data, (size_t)size);
+		return tell_failure(said);
+	}
+	place = resolve(path);
+	err = place ? put_in_place(place, data, (size_t)size) : -errno;
+	free(place);
+	munmap(data, (size_t)size);
+	return err < 0 ? cannot_write(path, err) : 0;
+}
+
+int lw_plot_draw(const char *path, const char *script, size_t size)
 {
 	static char name[] = "gnuplot", defaults[] = "-d", standard[] = "-";
 	char *argv[] = {name, defaults, standard, NULL};
-	int said = memfd_create("gnuplot-stderr", MFD_CLOEXEC);
-	int err = said < 0 ? -errno : 0;
+	int in = memfd_create("script", MFD_CLOEXEC);
+	int out = memfd_create("picture", MFD_CLOEXEC);
+	int said = memfd_create("messages", MFD_CLOEXEC);
+	int err = in < 0 || out < 0 || said < 0 ? -errno : write_all(in, script, size);
 
-	for (size_t done = 0; err == 0 && done < size;) {
-		ssize_t n = write(script, text + done, size - done);
-
-		if (n < 0)
-			err = -errno;
-		else
-			done += (size_t)n;
-	}
-	if (err == 0 && lseek(script, 0, SEEK_SET) < 0)
+	if (err == 0 && lseek(in, 0, SEEK_SET) < 0)
 		err = -errno;
 	if (err < 0) {
 		lw_tool_error("cannot hand gnuplot its script: %s", strerror(-err));
 	} else {
-		err = run_gnuplot(argv, script, plot->fd, said);
-		if (err < 0)
-			tell_failure(said);
+		err = run_gnuplot(argv, in, out, said);
+		err = err < 0 ? tell_failure(said) : install(path, out, said);
 	}
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
 	if (said >= 0)
 		close(said);
 	return err;
-}
-
-/* It may have failed to write, and not noticed. */
-static int put_in_place(struct lw_plot *plot)
-{
-	struct stat st;
-	int err = 0;
-
-	if (fstat(plot->fd, &st) < 0 || fsync(plot->fd) < 0)
-		err = -errno;
-	else if (st.st_size == 0)
-		err = -EIO;
-	else if (rename(plot->temporary, plot->path) < 0)
-		err = -errno;
-	if (err < 0) {
-		lw_tool_error("--svg: cannot write %s: %s", plot->path, strerror(-err));
-		return err;
-	}
-	free(plot->temporary);
-	plot->temporary = NULL;
-	return 0;
-}
-
-int lw_plot_draw(struct lw_plot *plot, const char *text, size_t size)
-{
-	int script = memfd_create("gnuplot-script", MFD_CLOEXEC);
-	int err;
-
-	if (script < 0) {
-		err = -errno;
-		lw_tool_error("cannot hand gnuplot its script: %s", strerror(-err));
-		return err;
-	}
-	err = feed(plot, script, text, size);
-	close(script);
-	return err < 0 ? err : put_in_place(plot);
-}
-
-void lw_plot_end(struct lw_plot *plot)
-{
-	if (plot->temporary && plot->fd >= 0)
-		unlink(plot->temporary);
-	if (plot->fd >= 0)
-		close(plot->fd);
-	free(plot->temporary);
-	free(plot->path);
-	*plot = (struct lw_plot){.fd = -1};
 }

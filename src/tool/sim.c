@@ -11,7 +11,7 @@
 #define MAX_COUNT     10000000
 #define DEFAULT_SEED  1
 #define MAX_COST      1000000000
-#define MAX_SCENARIOS 64
+#define MAX_SCENARIOS 32
 
 struct options {
 	struct scenario_params params;
@@ -94,8 +94,8 @@ static void print_usage(void)
 	printf("\nPolicies:");
 	for (int n = 0; n < LW_EOI_POLICIES; n++)
 		printf(" %s", lw_eoi_policy_name((enum lw_eoi_policy)n));
-	printf("\n\nExit status: 0 fine, 1 armed or lazy lost an interrupt or something was\n"
-	       "delivered that must not be, 2 it could not run.\n");
+	printf("\n\nExit status: 0 fine, 1 armed or lazy lost an interrupt or delivered one twice,\n"
+	       "or one came from nowhere, 2 it could not run.\n");
 }
 
 /* ---- options ---- */
@@ -329,50 +329,50 @@ static int run_all(struct sim *sim)
 	return err;
 }
 
+static void print_names(const char *flag, const char *(*known)(size_t), const bool *chosen,
+			FILE *out)
+{
+	const char *before = " ";
+
+	fprintf(out, " %s", flag);
+	for (size_t n = 0; known(n); n++) {
+		if (!chosen[n])
+			continue;
+		fprintf(out, "%s%s", before, known(n));
+		before = ",";
+	}
+}
+
+static void print_number(const char *flag, bool given, uint64_t value, FILE *out)
+{
+	if (given)
+		fprintf(out, " %s %" PRIu64, flag, value);
+}
+
 /* What to type to get the same picture. */
 static void print_command(const struct options *o, FILE *out)
 {
 	const struct sim_costs *c = &o->costs;
 
 	fputs("lapwing sim", out);
-	if (o->scenarios_named) {
-		const char *before = " --scenario ";
-
-		for (size_t n = 0; n < scenario_count; n++) {
-			if (!o->scenario[n])
-				continue;
-			fprintf(out, "%s%s", before, scenarios[n].name);
-			before = ",";
-		}
-	} else if (o->all || o->json) {
+	if (o->scenarios_named)
+		print_names("--scenario", scenario_name, o->scenario, out);
+	else if (o->all || o->json)
 		fputs(" --all", out);
-	}
-	if (o->policies_named) {
-		const char *before = " --policy ";
-
-		for (size_t n = 0; n < LW_EOI_POLICIES; n++) {
-			if (!o->policy[n])
-				continue;
-			fprintf(out, "%s%s", before, policy_name(n));
-			before = ",";
-		}
-	}
-	fprintf(out, " --count %" PRIu64 " --seed %" PRIu64, o->params.count, o->params.seed);
-	if (o->params.vcpus)
-		fprintf(out, " --vcpus %u", o->params.vcpus);
-	if (o->params.pins)
-		fprintf(out, " --pins %u", o->params.pins);
+	if (o->policies_named)
+		print_names("--policy", policy_name, o->policy, out);
+	print_number("--count", true, o->params.count, out);
+	print_number("--seed", true, o->params.seed, out);
+	print_number("--vcpus", o->params.vcpus, o->params.vcpus, out);
+	print_number("--pins", o->params.pins, o->params.pins, out);
 	fprintf(out, " --bitmap %s --irqchip %s", o->params.hardware ? "hardware" : "software",
 		o->params.in_kernel ? "in-kernel" : "split");
-	if (c->exit_given)
-		fprintf(out, " --cost-exit %" PRIu64, c->exit);
-	if (c->kick_given)
-		fprintf(out, " --cost-kick %" PRIu64, c->kick);
-	if (c->scan_given)
-		fprintf(out, " --cost-scan %" PRIu64, c->scan);
+	print_number("--cost-exit", c->exit_given, c->exit, out);
+	print_number("--cost-kick", c->kick_given, c->kick, out);
+	print_number("--cost-scan", c->scan_given, c->scan, out);
 }
 
-static int draw(const struct options *o, const struct sim *sim, struct lw_plot *plot)
+static int draw(const struct options *o, const struct sim *sim)
 {
 	char *command = NULL, *script = NULL;
 	size_t size;
@@ -388,7 +388,7 @@ static int draw(const struct options *o, const struct sim *sim, struct lw_plot *
 		lw_sim_script(sim, command, out);
 		fclose(out);
 		if (script)
-			err = lw_plot_draw(plot, script, size);
+			err = lw_plot_draw(o->svg, script, size);
 	}
 	free(command);
 	free(script);
@@ -400,7 +400,7 @@ static int report(const struct options *o, const struct sim *sim)
 	return o->json ? lw_tool_print_json(lw_sim_json(sim)) : lw_sim_print(sim, stdout);
 }
 
-static int simulate(const struct options *o, struct lw_plot *plot)
+static int simulate(const struct options *o)
 {
 	struct sim sim;
 	int status = LW_EXIT_FINE;
@@ -413,7 +413,7 @@ static int simulate(const struct options *o, struct lw_plot *plot)
 	for (size_t n = 0; n < sim.count; n++)
 		if (lw_sim_is_broken(&sim.runs[n]))
 			status = LW_EXIT_FOUND;
-	if (err == 0 && o->svg && draw(o, &sim, plot) < 0)
+	if (err == 0 && o->svg && draw(o, &sim) < 0)
 		status = LW_EXIT_UNTOLD;
 	free(sim.runs);
 	return err < 0 ? err : status;
@@ -422,8 +422,6 @@ static int simulate(const struct options *o, struct lw_plot *plot)
 int lw_cmd_sim(int argc, char **argv)
 {
 	struct options options;
-	struct lw_plot plot;
-	int status;
 
 	if (read_options(argc, argv, &options) < 0)
 		return lw_tool_usage_error("sim");
@@ -433,10 +431,7 @@ int lw_cmd_sim(int argc, char **argv)
 	}
 	if (check_limits(&options) < 0)
 		return LW_EXIT_UNTOLD;
-	if (options.svg && lw_plot_begin(&plot, options.svg) < 0)
+	if (options.svg && lw_plot_check(options.svg) < 0)
 		return LW_EXIT_UNTOLD;
-	status = simulate(&options, &plot);
-	if (options.svg)
-		lw_plot_end(&plot);
-	return status;
+	return simulate(&options);
 }

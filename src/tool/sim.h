@@ -42,7 +42,7 @@ struct sim_cycles lw_sim_cycles(const struct sim_costs *costs, const struct scen
 uint32_t lw_sim_vcpus(const struct sim *sim, const struct sim_run *run);
 uint32_t lw_sim_pins(const struct sim *sim, const struct sim_run *run);
 
-/* A policy that must lose nothing has lost something, or the chips delivered what they must not. */
+/* Something was lost or delivered twice under a policy that must not, or came from nowhere. */
 bool lw_sim_is_broken(const struct sim_run *run);
 
 /* What lapwing sim prints; see man/lapwing-sim.1. */
@@ -57,18 +57,11 @@ void lw_sim_script(const struct sim *sim, const char *command, FILE *out);
 
 /* ---- gnuplot.c ---- */
 
-/* A file to be: written beside its place, and put there when it is whole. */
-struct lw_plot {
-	char *path;
-	char *temporary;
-	int fd;
-};
+/* Both say what is wrong and return 0 or -errno. */
 
-/* Sees to it that gnuplot is here and the place can be written. Says what is wrong; 0 or -errno. */
-int lw_plot_begin(struct lw_plot *plot, const char *path);
-/* Runs the script and puts its output in place. Says what is wrong; 0 or -errno. */
-int lw_plot_draw(struct lw_plot *plot, const char *script, size_t size);
-/* Removes what was not put in place. */
-void lw_plot_end(struct lw_plot *plot);
+/* Is gnuplot here, and can a file be written to this place? Leaves nothing there. */
+int lw_plot_check(const char *path);
+/* Runs the script and puts its output, a whole SVG file, in this place. */
+int lw_plot_draw(const char *path, const char *script, size_t size);
 
 #endif

@@ -164,7 +164,7 @@ static void data(const struct picture *p, const struct sim_run *runs)
 		part(0, a, p->out);
 		part(a, b, p->out);
 		part(b, c, p->out);
-		fprintf(p->out, "%.3f %" PRIu64 " %.3f ", c, r->truth.lost, each < 1 ? 1 : each);
+		fprintf(p->out, "%d %.3f ", r->truth.lost > 0, each < 1 ? 1 : each);
 		number(each, p->out);
 		putc('\n', p->out);
 	}
@@ -181,13 +181,36 @@ static void box(const struct picture *p, int left, int top, int width)
 		sx(left), sx(left + width), sy(p, top + CELL_TITLE), sy(p, bottom));
 }
 
-/* Columns of the data: y, policy, from and to of three parts, their end, lost, cycles, their text.
+/* Columns of the data: y, policy, from and to of three parts, whether lossy, cycles, their text.
  */
-#define PART(from, to, colour)                                                        \
-	"$runs using " from ":1:" from ":" to ":($1-0.36):($1+0.36) with boxxyerror " \
-	"fillcolor rgb \"" colour "\" fillstyle solid noborder"
+static void bars(int from, const char *colour, FILE *out)
+{
+	fprintf(out,
+		"$runs using %d:1:%d:%d:($1-0.36):($1+0.36) with boxxyerror "
+		"fillcolor rgb \"%s\" fillstyle solid noborder, ",
+		from, from, from + 1, colour);
+}
 
-static void exits(const struct picture *p, int left, int top)
+/* Labels of their own: gnuplot 5.4 dies of a plot with labels that are all undefined. */
+static void losses(const struct picture *p, const struct sim_run *runs)
+{
+	for (size_t n = 0; n < p->policies; n++) {
+		const struct scenario_result *r = &runs[n].result;
+		const struct truth_counts *t = &r->truth;
+		double exits = (double)(t->necessary + t->redundant + t->superfluous);
+
+		if (t->lost)
+			fprintf(p->out,
+				"set label \"✕ %" PRIu64
+				" lost\" at first %.3f, first %zu left font \"Arial Bold,12\" "
+				"textcolor rgb \"" LOST "\"\n",
+				t->lost,
+				18 + (r->interrupts ? 1000 * exits / (double)r->interrupts : 0),
+				p->policies - 1 - n);
+	}
+}
+
+static void exits(const struct picture *p, const struct sim_run *runs, int left, int top)
 {
 	box(p, left + LABELS, top, BARS_WIDTH);
 	fprintf(p->out,
@@ -199,15 +222,12 @@ static void exits(const struct picture *p, int left, int top)
 		"set xlabel \"EOI exits per 1,000 interrupts\" offset 0,0.4 textcolor rgb \"" FAINT
 		"\"\n",
 		p->policies - 1);
-	fputs("plot $runs using (NaN):1:ytic(2) with points, " PART("3", "4", NECESSARY) ", " PART(
-		      "5", "6", REDUNDANT) ", " PART("7", "8",
-						     SUPERFLUOUS) ", "
-								  "$runs using ($10 > 0 ? $9 + 18 "
-								  ": NaN):1:(sprintf(\"✕ %d "
-								  "lost\", $10)) with labels "
-								  "left font \"Arial Bold,12\" "
-								  "textcolor rgb \"" LOST "\"\n",
-	      p->out);
+	losses(p, runs);
+	fputs("plot ", p->out);
+	bars(3, NECESSARY, p->out);
+	bars(5, REDUNDANT, p->out);
+	bars(7, SUPERFLUOUS, p->out);
+	fputs("$runs using (NaN):1:ytic(2) with points\nunset label\nunset object\n", p->out);
 }
 
 static void cycles(const struct picture *p, int left, int top)
@@ -225,12 +245,12 @@ static void cycles(const struct picture *p, int left, int top)
 		"set xlabel \"cycles per interrupt (log)\" offset 0,0.4 textcolor rgb \"" FAINT
 		"\"\n",
 		end);
-	fputs("plot $runs using (1):1:($11-1):(0) with vectors nohead linewidth 1.5 "
+	fputs("plot $runs using (1):1:($10-1):(0) with vectors nohead linewidth 1.5 "
 	      "linecolor rgb \"#999999\", "
-	      "$runs using 11:1 with points pointtype 7 pointsize 0.8 linecolor rgb \"" TEXT "\", "
-	      "$runs using ($10 > 0 ? $11 : NaN):1 with points pointtype 7 pointsize 0.5 "
+	      "$runs using 10:1 with points pointtype 7 pointsize 0.8 linecolor rgb \"" TEXT "\", "
+	      "$runs using ($9 > 0 ? $10 : NaN):1 with points pointtype 7 pointsize 0.5 "
 	      "linecolor rgb \"#ffffff\", "
-	      "$runs using 11:1:12 with labels left offset 0.9,0 textcolor rgb \"" TEXT "\"\n"
+	      "$runs using 10:1:11 with labels left offset 0.9,0 textcolor rgb \"" TEXT "\"\n"
 	      "unset logscale x\n",
 	      p->out);
 }
@@ -244,8 +264,7 @@ static void scenario_cell(const struct picture *p, size_t n)
 	label(p, runs->scenario->name, left + 20, top + 12, "Arial Bold,14", TEXT);
 	label(p, runs->scenario->summary, left + 20, top + 30, "Arial,11", FAINT);
 	data(p, runs);
-	exits(p, left, top);
-	fputs("unset label\nunset object\n", p->out);
+	exits(p, runs, left, top);
 	cycles(p, left, top);
 }
 
