@@ -30,7 +30,9 @@ static bool config_is_sane(const struct lw_ioapic_config *c)
 	       (c->version == 0x11 || c->version == 0x20);
 }
 
-_Static_assert(sizeof(struct lw_ioapic) + LW_IOAPIC_MIN_PINS * sizeof(struct lw_pin) <= 2048,
+_Static_assert(sizeof(struct lw_ioapic) + LW_IOAPIC_MIN_PINS * (sizeof(struct lw_pin) +
+								INDICES * sizeof(struct lw_link)) <=
+		       2048,
 	       "an I/O APIC of 24 pins must fit in 2 KiB, maps apart");
 
 size_t lw_ioapic_size(const struct lw_ioapic_config *config)

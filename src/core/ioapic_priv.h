@@ -70,7 +70,9 @@ static inline size_t lw_map_words(const struct lw_ioapic *io)
 
 static inline size_t maps_offset(uint32_t pins)
 {
-	return lw_round_up(sizeof(struct lw_ioapic) + pins * sizeof(struct lw_pin),
+	size_t links = (size_t)INDICES * sizeof(struct lw_link);
+
+	return lw_round_up(sizeof(struct lw_ioapic) + pins * (sizeof(struct lw_pin) + links),
 			   LW_IOAPIC_ALIGN);
 }
 
