@@ -90,6 +90,7 @@ void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
 	if (p->flags & (SEVERAL | RESIDUE))
 		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
 	p->flags &= (uint16_t)~OF_RECORD;
+	p->vcpu = p->vector = 0; /* equal states are equal bytes */
 }
 
 /* The record is resolved; the other takers of a delivery to several remain as residue. */
