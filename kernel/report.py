@@ -72,6 +72,8 @@ class Run:
             if line.count("\t") == 7:
                 row = Row(line)
                 self.rows[row.key] = row
+        stress = [line.split("\t") for line in parts.get("stress", []) if line.count("\t") == 2]
+        self.stress = tuple(int(field) for field in stress[0]) if stress else None
         self.selftest = " ".join(parts.get("selftest", [])[-2:]).strip()
         try:
             self.probe = json.loads("\n".join(parts.get("probe", [])))
@@ -166,6 +168,9 @@ class Judge:
             for key, row in run.rows.items():
                 self.row(kernel, level, row, kernel.runs[0].rows.get(key, row), False)
             self.probe(kernel, level, run)
+            if level > 0:
+                self.expect(run.stress is not None and run.stress[1] == 0,
+                            f"{kernel.name} level {level}: stress", say_stress(run))
             passed = run.status.get("selftest") == 0
             if level == last:
                 self.expect(passed, f"{kernel.name} level {level}: selftest", run.selftest)
@@ -181,6 +186,13 @@ class Judge:
 
 def say_arrived(row):
     return {"yes": "arrives", "no": "LOST", "-": ""}[row.arrived]
+
+
+def say_stress(run):
+    if run.stress is None:
+        return "did not run"
+    rounds, lost, _ = run.stress
+    return f"LOST, {lost} of {rounds}" if lost else f"{rounds} arrive"
 
 
 def cell(row, apicv=False):
@@ -207,6 +219,7 @@ def table(kernel, runs, apicv):
         cells = [cell(run.rows.get(key), apicv) for run in runs]
         lines.append(list(key[:2]) + [key[2] if key[2] != "-" else ""] + cells)
     if not apicv:
+        lines.append(["split", "stress", ""] + [say_stress(run) for run in runs])
         lines.append(["", "selftest", ""] + [
             "passes" if run.status.get("selftest") == 0 else "fails" for run in runs])
     return lines

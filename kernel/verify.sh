@@ -12,10 +12,11 @@ verify_script() {
 	cat <<'SCRIPT'
 reuses=$1
 echo "@kernel $(uname -r)"
-for part in probe watch selftest; do
+for part in probe watch selftest stress; do
 	case $part in
 	probe) [ -f lapwing-static ] || continue; ./lapwing-static probe --json --count "$reuses" ;;
 	watch) ./eoiwatch "$reuses" ;;
+	stress) [ -f eoistress ] || continue; ./eoistress 5 ;;
 	selftest) [ -f ioapic_eoi_test ] || continue; ./ioapic_eoi_test ;;
 	esac >out 2>&1
 	echo "@$part $?"
@@ -35,6 +36,7 @@ verify_run() {
 	else
 		[ "$level" -eq 0 ] || options+=(--patched="$level")
 		options+=(--file "$kernel_top/build/lapwing-static" --file "$selftest")
+		options+=(--file "$verify_dir/eoistress" --cpus 2)
 	fi
 	if ! nice "$nested" "$name" "${options[@]}" -- sh ./run "$([ -n "$apicv" ] && echo 50 || echo 200)" \
 		>"$out" 2>"$log"; then
@@ -68,6 +70,7 @@ verify() {
 		kernel_die "the tool does not build"
 	}
 	"$kernel_top/tests/nested/watch/build" watch "$verify_dir/eoiwatch"
+	"$kernel_top/tests/nested/watch/build" stress "$verify_dir/eoistress"
 	verify_script >"$verify_dir/run"
 	for name; do
 		kernel_resolve "$name"

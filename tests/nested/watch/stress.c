@@ -2,8 +2,8 @@
 /*
  * Is an EOI ever lost while routes change all the time? Split irqchip. One thread delivers a
  * level-triggered interrupt to vCPU 0, with edge ones of the same vector around it, and moves its
- * pin to vCPU 1; another has KVM rescan the routes without pause, so that scans meet deliveries at
- * every point; each EOI must come.
+ * pin to vCPU 1; another has KVM rescan the routes without pause, and a third keeps vCPU 0 awake,
+ * as a halted one does not scan; so scans meet deliveries at every point. Each EOI must come.
  *
  * Usage: stress SECONDS. Prints "rounds lost scans", tab separated; exit status 1 if any was lost.
  */
@@ -20,7 +20,7 @@
 
 #define PIN           5
 #define VECTOR        0x50
-#define LAST          0x60
+#define OTHER         0x60
 #define PATIENCE_MS   3000
 #define MOST_LOST     3
 #define IDLE_MS       2
@@ -79,23 +79,46 @@ static void *rescan(void *argument)
 	return NULL;
 }
 
-/* The guest tells the end of each handler and waits to be resumed. */
-static void *keep_running(void *argument)
+static void *keep_awake(void *argument)
 {
 	struct stress *stress = argument;
 	struct lw_reason reason;
 
-	while (lw_vm_step(&stress->vm, 0, LW_VM_DONE, VECTOR, NULL, &reason) == 0)
-		atomic_fetch_add(&stress->done, 1);
+	while (!atomic_load(&stress->over)) {
+		(void)lw_vm_msi(&stress->vm, 0, OTHER, false, &reason);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* The guest tells the end of each handler and waits to be resumed. */
+static void *keep_running(void *argument)
+{
+	struct stress *stress = argument;
+	struct lw_vm *vm = &stress->vm;
+	struct lw_vcpu *vcpu = &vm->vcpu[0];
+
+	pthread_mutex_lock(&vm->lock);
+	while (!atomic_load(&stress->over)) {
+		if (vcpu->event == LW_VM_NOTHING || vcpu->event == LW_VM_BROKEN) {
+			pthread_cond_wait(&vm->changed, &vm->lock);
+			continue;
+		}
+		if (vcpu->event == LW_VM_DONE && (vcpu->value & 0xff) == VECTOR)
+			atomic_fetch_add(&stress->done, 1);
+		vcpu->event = LW_VM_NOTHING;
+		pthread_cond_broadcast(&vm->changed);
+	}
+	pthread_mutex_unlock(&vm->lock);
 	return NULL;
 }
 
 static void wait_until_idle(struct stress *stress)
 {
 	unsigned long seen = atomic_load(&stress->done);
-	uint64_t since = now_ms();
+	uint64_t since = now_ms(), begun = since;
 
-	while (now_ms() - since < IDLE_MS) {
+	while (now_ms() - since < IDLE_MS && now_ms() - begun < PATIENCE_MS) {
 		unsigned long now = atomic_load(&stress->done);
 
 		if (now != seen) {
@@ -154,25 +177,23 @@ static int one_round(struct stress *stress, struct lw_reason *reason)
 
 static int run(struct stress *stress, unsigned seconds, struct lw_reason *reason)
 {
+	static void *(*const helpers[])(void *) = {keep_running, rescan, keep_awake};
 	uint64_t until = now_ms() + 1000ull * seconds;
-	pthread_t scanner, runner;
+	pthread_t threads[3];
+	unsigned started = 0;
 	int err;
 
 	lw_vm_mailbox(&stress->vm, 0)->quiet = 1;
 	err = install(stress, 1, reason);
-	if (err < 0)
-		return err;
-	if (pthread_create(&runner, NULL, keep_running, stress) != 0 ||
-	    pthread_create(&scanner, NULL, rescan, stress) != 0)
-		return lw_reason_set(reason, -EPROTO, "cannot start a thread");
+	for (; err == 0 && started < 3; started++)
+		err = -pthread_create(&threads[started], NULL, helpers[started], stress);
+	lw_vm_resume(&stress->vm, 0);
 	while (err == 0 && now_ms() < until && stress->lost < MOST_LOST)
 		err = one_round(stress, reason);
 	atomic_store(&stress->over, true);
-	pthread_join(scanner, NULL);
-	/* Another vector than the one awaited ends the other thread. */
-	wait_until_idle(stress);
-	(void)lw_vm_msi(&stress->vm, 0, LAST, false, reason);
-	pthread_join(runner, NULL);
+	lw_vm_resume(&stress->vm, 0);
+	while (started > 0)
+		pthread_join(threads[--started], NULL);
 	return err;
 }
 
