@@ -18,6 +18,7 @@ static void drop_unless_needed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 struct change {
 	struct lw_eoi *eoi;
 	uint8_t vector;
+	uint32_t wanted;
 };
 
 static void unwant(void *arg, uint32_t vcpu)
@@ -29,8 +30,10 @@ static void unwant(void *arg, uint32_t vcpu)
 
 static void want(void *arg, uint32_t vcpu)
 {
-	const struct change *c = arg;
+	struct change *c = arg;
 
+	if (LW_LEFT_OUT(LW_RULE_EVERY_TAKER) && c->wanted++)
+		return;
 	if (!c->eoi->env->suppresses(c->eoi->ctx, vcpu))
 		lw_eoi_add(c->eoi, vcpu, c->vector);
 }

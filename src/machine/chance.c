@@ -42,7 +42,8 @@ static uint64_t some_rte(struct machine *m)
 	if (m_below(m, 6) == 0)
 		rte |= M_MASKED;
 	if (m_below(m, 6) == 0) {
-		rte |= LW_RTE_LOGICAL | 1ull << (LW_RTE_DEST_SHIFT + m_below(m, 3));
+		rte &= ~(0xffull << LW_RTE_DEST_SHIFT);
+		rte |= LW_RTE_LOGICAL | (uint64_t)(1 + m_below(m, 7)) << LW_RTE_DEST_SHIFT;
 		if (m_below(m, 3) == 0)
 			rte |= (uint64_t)LW_DM_LOWEST << LW_RTE_DM_SHIFT;
 	}
@@ -257,8 +258,10 @@ void scenario_random(struct machine *m, const struct scenario_params *p)
 	uint64_t steps = p->count < STEPS ? STEPS : p->count;
 
 	m->resample = resampled;
-	for (uint32_t n = 0; n < m->config.vcpus; n++)
+	for (uint32_t n = 0; n < m->config.vcpus; n++) {
+		m_ldr(m, n, 1u << n % 3);
 		m_enter(m, n);
+	}
 	for (uint64_t n = 0; n < steps; n++)
 		scenario_random_step(m);
 	scenario_random_end(m);
