@@ -91,8 +91,12 @@ build_level() {
 
 # build_kernel NAME [apicv]: all levels.
 build_kernel() {
-	local level levels
 	kernel_resolve "$1"
+	kernel_locked build _build_levels "$@" || exit 2
+}
+
+_build_levels() {
+	local level levels
 	levels=$(kernel_levels "$1")
 	[ -z "${2-}" ] || build_level 0 apicv
 	for ((level = 1; level <= levels; level++)); do

@@ -25,6 +25,17 @@ kernel_die() {
 	exit 2
 }
 
+# kernel_locked NAME COMMAND...: one process at a time, in a subshell.
+kernel_locked() {
+	local lock=$kernel_cache/$1.lock
+	shift
+	mkdir -p "$kernel_cache"
+	(
+		flock 9
+		"$@"
+	) 9>"$lock"
+}
+
 kernel_names() {
 	kernel_table | awk '{print $1}'
 }
@@ -57,27 +68,29 @@ _kernel_ask_apt() {
 		"${kbuild/\%/${release%-amd64}}"
 }
 
+_kernel_refresh() {
+	local answer=$kernel_cache/kernel/$1.packages
+	mkdir -p "$kernel_cache/kernel" "$kernel_cache/packages"
+	[ -z "$(find "$answer" -mmin -720 2>/dev/null)" ] || return 0
+	command -v apt-get >/dev/null || kernel_die "apt-get is needed to fetch kernels"
+	if ! _kernel_ask_apt "$1" >"$answer.new"; then
+		_packages_run apt-get update -q >&2 </dev/null || true
+		_kernel_ask_apt "$1" >"$answer.new" ||
+			kernel_die "the archive set up here has no linux $1 with its source"
+	fi
+	mv "$answer.new" "$answer"
+}
+
 # kernel_resolve NAME: sets K_NAME, K_VERSION (of the packages), K_RELEASE (uname -r), K_KBUILD and
 # K_DIR, this version's folder in the cache.
 kernel_resolve() {
-	local answer=$kernel_cache/kernel/$1.packages
-
 	if ! kernel_names | grep -qxF -- "$1"; then
 		kernel_die "kernel '$1' is not in the table; there are: $(kernel_names | xargs)"
 	fi
-	mkdir -p "$kernel_cache/kernel" "$kernel_cache/packages"
-	if [ -z "$(find "$answer" -mmin -720 2>/dev/null)" ]; then
-		command -v apt-get >/dev/null || kernel_die "apt-get is needed to fetch kernels"
-		if ! _kernel_ask_apt "$1" >"$answer.new"; then
-			_packages_run apt-get update -q >&2 </dev/null || true
-			_kernel_ask_apt "$1" >"$answer.new" ||
-				kernel_die "the archive set up here has no linux $1 with its source"
-		fi
-		mv "$answer.new" "$answer"
-	fi
+	kernel_locked resolve _kernel_refresh "$1" || exit 2
 	K_NAME=$1
 	# shellcheck source=/dev/null
-	. "$answer"
+	. "$kernel_cache/kernel/$1.packages"
 	K_DIR=$kernel_cache/kernel/$K_NAME/$K_VERSION
 	mkdir -p "$K_DIR"
 }
@@ -117,13 +130,19 @@ kernel_unpack() {
 	mv "$dir.part" "$dir"
 }
 
+_kernel_unpack_image() {
+	[ -d "$K_DIR/image" ] && return 0
+	rm -rf "$K_DIR/image.raw"
+	kernel_unpack "$K_DIR/image.raw" "linux-image-$K_RELEASE=$K_VERSION"
+	depmod -b "$K_DIR/image.raw" "$K_RELEASE"
+	mv "$K_DIR/image.raw" "$K_DIR/image"
+}
+
 # kernel_image: after kernel_resolve; sees to $K_DIR/image, the packaged kernel and its modules.
 kernel_image() {
 	[ -d "$K_DIR/image" ] && return 0
 	need_packages kmod xz-utils
-	kernel_unpack "$K_DIR/image.raw" "linux-image-$K_RELEASE=$K_VERSION"
-	depmod -b "$K_DIR/image.raw" "$K_RELEASE"
-	mv "$K_DIR/image.raw" "$K_DIR/image"
+	kernel_locked image _kernel_unpack_image || exit 2
 }
 
 # kernel_series NAME: the patches of a kernel that touch its modules, in order.

@@ -111,5 +111,5 @@ prepare_apicv() {
 	# shellcheck source=tests/nested/apicv.sh
 	. "$kernel_top/tests/nested/apicv.sh"
 	need_packages isolinux syslinux-common xorriso bsdutils
-	bochs_root >/dev/null
+	bochs_root
 }
