@@ -94,7 +94,8 @@ static void print_usage(void)
 	printf("\nPolicies:");
 	for (int n = 0; n < LW_EOI_POLICIES; n++)
 		printf(" %s", lw_eoi_policy_name((enum lw_eoi_policy)n));
-	printf("\n\nExit status: 0 fine, 1 armed or lazy lost an interrupt or delivered one twice,\n"
+	printf("\n\nExit status: 0 fine, 1 armed or lazy lost an interrupt or delivered one "
+	       "twice,\n"
 	       "or one came from nowhere, 2 it could not run.\n");
 }
 

@@ -151,7 +151,7 @@ static struct cell count_cell(const char *mark, uint64_t n)
 {
 	struct cell value = n ? brief((double)n) : (struct cell){"."}, c;
 
-	snprintf(c.text, sizeof(c.text), "%s%s%s", n ? mark : "", n && mark[0] ? " " : "",
+	snprintf(c.text, sizeof(c.text), "%s%s%.32s", n ? mark : "", n && mark[0] ? " " : "",
 		 value.text);
 	return c;
 }
