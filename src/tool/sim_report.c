@@ -132,12 +132,12 @@ static struct cell grouped(uint64_t n)
 	return c;
 }
 
-/* Short enough for a column: 9,999,999 and then 10.0 M. */
+/* Short enough for a column: 999,999 and then 1.0 M. */
 static struct cell brief(double n)
 {
 	struct cell c;
 
-	if (n < 9999999.5)
+	if (n < 999999.5)
 		return grouped((uint64_t)(n + 0.5));
 	if (n < 9999.95e6)
 		snprintf(c.text, sizeof(c.text), "%.1f M", n / 1e6);
