@@ -54,8 +54,12 @@ static void move(struct guest *g, struct device *d)
 		return;
 	d->vcpu = to;
 	d->vector = vector;
-	if (d->level)
-		m_rte(g->m, m_below(g->m, g->vcpus), d->gsi, M_HIGH, m_route(to, vector, M_LEVEL));
+	if (d->level) {
+		uint32_t by = m_below(g->m, g->vcpus);
+
+		m_enter(g->m, by);
+		m_rte(g->m, by, d->gsi, M_HIGH, m_route(to, vector, M_LEVEL));
+	}
 	release(g, from, old);
 }
 
@@ -113,8 +117,8 @@ void scenario_irqbalance(struct machine *m, const struct scenario_params *p)
 			move(&g, &g.device[m_below(m, g.devices)]);
 		if (m_take(m, vcpu) >= 0)
 			serve(&g, d, vcpu, m_below(m, 4) == 0);
-		else if (d->level)
-			m_line(m, d->gsi, 0, false);
+		if (m_below(m, 2)) /* nothing more to do */
+			m_halt(m, vcpu);
 	}
 }
 
