@@ -222,7 +222,7 @@ static void left_guest(struct truth *t, uint32_t vcpu, uint8_t vector, bool supp
 /* Is the delivery still with a vCPU in this stage? */
 static bool is_with_any(struct truth *t, uint32_t pin, enum stage stage)
 {
-	return memchr(stage_of(t, 0, pin), stage, t->vcpus) != NULL;
+	return memchr(stage_of(t, 0, pin), (int)stage, t->vcpus) != NULL;
 }
 
 static bool has_takers(struct truth *t, uint32_t pin)

@@ -42,6 +42,10 @@ struct sim_cycles lw_sim_cycles(const struct sim_costs *costs, const struct scen
 uint32_t lw_sim_vcpus(const struct sim *sim, const struct sim_run *run);
 uint32_t lw_sim_pins(const struct sim *sim, const struct sim_run *run);
 
+/* What a scenario is about, and how big it is where that matters. */
+#define SIM_ABOUT_SIZE 160
+void lw_sim_about(const struct sim *sim, const struct sim_run *run, char text[SIM_ABOUT_SIZE]);
+
 /* Something was lost or delivered twice under a policy that must not, or came from nowhere. */
 bool lw_sim_is_broken(const struct sim_run *run);
 

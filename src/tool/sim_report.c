@@ -113,6 +113,8 @@ json_t *lw_sim_json(const struct sim *sim)
 
 /* ---- numbers for people ---- */
 
+#define BIG 100 /* vCPUs */
+
 struct cell {
 	char text[40];
 };
@@ -130,6 +132,17 @@ static struct cell grouped(uint64_t n)
 	}
 	c.text[out] = '\0';
 	return c;
+}
+
+void lw_sim_about(const struct sim *sim, const struct sim_run *run, char text[SIM_ABOUT_SIZE])
+{
+	uint32_t vcpus = lw_sim_vcpus(sim, run);
+
+	if (vcpus < BIG)
+		snprintf(text, SIM_ABOUT_SIZE, "%s", run->scenario->summary);
+	else
+		snprintf(text, SIM_ABOUT_SIZE, "%s (%s vCPUs, %s pins)", run->scenario->summary,
+			 grouped(vcpus).text, grouped(lw_sim_pins(sim, run)).text);
 }
 
 /* Short enough for a column: 999,999 and then 1.0 M. */
@@ -267,6 +280,14 @@ static const char *print_line(const char *text, FILE *out)
 	return end + 1;
 }
 
+static void print_heading(const struct sim *sim, const struct sim_run *run, FILE *out)
+{
+	char about[SIM_ABOUT_SIZE];
+
+	lw_sim_about(sim, run, about);
+	fprintf(out, "%s: %s\n", run->scenario->name, about);
+}
+
 /* The table's lines, with a line before those of each scenario. */
 static void print_grouped(const struct sim *sim, const char *text, FILE *out)
 {
@@ -278,7 +299,7 @@ static void print_grouped(const struct sim *sim, const char *text, FILE *out)
 		const struct scenario *s = sim->runs[n].scenario;
 
 		if (s != last)
-			fprintf(out, "%s: %s\n", s->name, s->summary);
+			print_heading(sim, &sim->runs[n], out);
 		last = s;
 		text = print_line(text, out);
 	}

@@ -260,9 +260,11 @@ static void scenario_cell(const struct picture *p, size_t n)
 	const struct sim_run *runs = &p->sim->runs[n * p->policies];
 	int left = n % 2 ? CELL_WIDTH : 0;
 	int top = HEAD + (int)(n / 2) * p->cell;
+	char about[SIM_ABOUT_SIZE];
 
+	lw_sim_about(p->sim, runs, about);
 	label(p, runs->scenario->name, left + 20, top + 12, "Arial Bold,14", TEXT);
-	label(p, runs->scenario->summary, left + 20, top + 30, "Arial,11", FAINT);
+	label(p, about, left + 20, top + 30, "Arial,11", FAINT);
 	data(p, runs);
 	exits(p, runs, left, top);
 	cycles(p, left, top);
