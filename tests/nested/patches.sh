@@ -4,6 +4,7 @@
 . "$LAPWING_SOURCE/tests/lib/tap.sh"
 # shellcheck source=kernel/kernels.sh
 . "$LAPWING_SOURCE/kernel/kernels.sh"
+need_packages git patch perl
 set +e
 
 for folder in "$LAPWING_SOURCE"/kernel/linux-*; do
