@@ -80,7 +80,7 @@ struct lw_chip_config {
 	void *eoi;         /* handed to every hook */
 	uint32_t nvcpus;   /* 1 … 65,536; at most 255 without x2apic */
 	bool x2apic;       /* LAPICs in x2APIC mode, and 0xFF is no broadcast */
-	uint32_t nioapics; /* 1 … 32 */
+	uint32_t nioapics; /* 1 … 64 */
 	const struct lw_chip_ioapic *ioapic;
 	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096 */
 };

@@ -22,11 +22,11 @@ void lw_chip_lock(void *ctx)
 void lw_chip_unlock(void *ctx)
 {
 	const struct lw_chip *c = ctx;
-	uint32_t owing = 0;
+	uint64_t owing = 0;
 
 	for (uint32_t n = 0; n < c->nioapics; n++)
 		if (lw_ioapic_owes_locked(ioapic(c, n)))
-			owing |= 1u << n;
+			owing |= lw_bit(n);
 	if (c->ops->unlock)
 		c->ops->unlock(c->ctx);
 	for (; owing; owing &= owing - 1)

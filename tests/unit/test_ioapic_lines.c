@@ -263,6 +263,7 @@ static void version_11_has_no_eoi_register(void **state)
 	assert_int_equal(window_read(1), 0x00170011);
 	program(7, rte_of(1, 0x31, LEVEL));
 	line(7, true);
+	line(7, false);
 	write_eoir(0x31, 4);
 	assert_true(remote_irr(7));
 }
