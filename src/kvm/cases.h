@@ -44,11 +44,15 @@ typedef void lw_probe_progress(void *context, unsigned done, unsigned total);
 
 struct lw_probe {
 	const struct lw_kvm *kvm;
-	uint64_t count; /* reuses in each case */
+	uint64_t count;   /* reuses in each case */
+	unsigned ignored; /* cases that are run, but part of no mode's verdict */
 	lw_probe_progress *progress;
 	void *context;
 	unsigned done;
 };
+
+/* A case's bit in `ignored`; 0 if there is none of this name. */
+unsigned lw_case_bit(const char *name);
 
 #define LW_PROBE_MODES 2
 

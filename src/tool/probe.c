@@ -14,28 +14,42 @@
 struct options {
 	const char *device;
 	uint64_t count;
+	unsigned ignored;
 	bool json;
 	bool help;
 };
 
 static const struct option long_options[] = {
-	{"count", required_argument, NULL, 'n'},
-	{"device", required_argument, NULL, 'd'},
-	{"help", no_argument, NULL, 'h'},
-	{"json", no_argument, NULL, 'j'},
-	{NULL, 0, NULL, 0},
+	{"count", required_argument, NULL, 'n'}, {"device", required_argument, NULL, 'd'},
+	{"help", no_argument, NULL, 'h'},        {"ignore", required_argument, NULL, 'i'},
+	{"json", no_argument, NULL, 'j'},        {NULL, 0, NULL, 0},
 };
 
 static void print_usage(void)
 {
-	printf("Usage: lapwing probe [--json] [--count N] [--device PATH]\n"
+	printf("Usage: lapwing probe [--json] [--count N] [--ignore CASE] [--device PATH]\n"
 	       "Tells whether this host's KVM loses EOIs or keeps stale vectors.\n\n"
 	       "  --count N      reuse each vector N times, %d to %d (%d)\n"
 	       "  --device PATH  the KVM device (" DEFAULT_DEVICE ")\n"
+	       "  --ignore CASE  show this case, but let no verdict depend on it; more than once\n"
 	       "  --json         print JSON, as lapwing-probe(1) describes it\n"
 	       "  --help         print this\n\n"
 	       "Exit status: 0 not affected, 1 affected, 2 could not run or could not tell.\n",
 	       MIN_COUNT, MAX_COUNT, DEFAULT_COUNT);
+}
+
+static int ignore(struct options *options, const char *name)
+{
+	unsigned bit = lw_case_bit(name);
+
+	if (!bit || bit == lw_case_bit("control")) {
+		lw_tool_error("--ignore: '%s' is not moved-in-service, coincidence or "
+			      "vector-rewrite",
+			      name);
+		return -EINVAL;
+	}
+	options->ignored |= bit;
+	return 0;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
@@ -57,6 +71,11 @@ static int read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'h':
 			options->help = true;
+			break;
+		case 'i':
+			err = ignore(options, optarg);
+			if (err < 0)
+				return err;
 			break;
 		case 'j':
 			options->json = true;
@@ -83,6 +102,7 @@ static int probe_and_report(const struct options *options, const struct lw_kvm *
 	struct lw_probe probe = {
 		.kvm = kvm,
 		.count = options->count,
+		.ignored = options->ignored,
 		.progress = on_progress,
 		.context = &bar,
 	};

@@ -100,22 +100,46 @@ static const char *advice(enum lw_verdict verdict)
 	}
 }
 
-static bool nothing_lost(const struct lw_mode_result *mode)
+static bool is_rewrite(const struct lw_case_result *result)
+{
+	return strcmp(result->name, "vector-rewrite") == 0;
+}
+
+static bool has_lost(const struct lw_mode_result *mode, bool rewrite)
 {
 	for (size_t i = 0; i < mode->case_count; i++) {
-		if (mode->cases[i].counted && mode->cases[i].arrival == LW_LOST)
-			return false;
+		if (mode->cases[i].arrival == LW_LOST && is_rewrite(&mode->cases[i]) == rewrite)
+			return true;
 	}
-	return mode->case_count > 0 && mode->cases[0].arrival == LW_ARRIVED;
+	return false;
+}
+
+/* The worst of the cases that the guest's own care does not avoid: what the advice is about. */
+static enum lw_verdict worst_but_rewrite(const struct lw_mode_result *mode)
+{
+	enum lw_verdict worst = mode->case_count ? LW_CLEAN : LW_CANNOT_TELL;
+
+	for (size_t i = 0; i < mode->case_count; i++) {
+		const struct lw_case_result *result = &mode->cases[i];
+
+		if (result->counted && !is_rewrite(result) && result->verdict > worst)
+			worst = result->verdict;
+	}
+	return worst;
 }
 
 static void print_mode(const struct lw_mode_result *mode, FILE *out)
 {
-	const char *text = advice(mode->verdict);
+	enum lw_verdict other = worst_but_rewrite(mode);
+	const char *text = advice(mode->verdict == LW_CANNOT_TELL ? LW_CANNOT_TELL : other);
 
-	fprintf(out, "\n%s: %s\n", mode->name, lw_verdict_name(mode->verdict));
-	if (mode->verdict == LW_CANNOT_TELL && nothing_lost(mode))
-		fputs("No EOI was lost; more cannot be told:\n", out);
+	fprintf(out, "\n%s: %s", mode->name, lw_verdict_name(mode->verdict));
+	if (mode->verdict == LW_LOSES_EOI && other != LW_LOSES_EOI)
+		fprintf(out, ", but only in vector-rewrite; %s otherwise", lw_verdict_name(other));
+	fputc('\n', out);
+	if (other == LW_CANNOT_TELL && mode->cases[0].arrival == LW_ARRIVED &&
+	    !has_lost(mode, false))
+		fputs("No other EOI is lost; whether vectors go stale can't be told:\n", out);
 	if (mode->reason.text[0])
 		fprintf(out, "(%s)\n", mode->reason.text);
 	if (text)
@@ -130,23 +154,33 @@ static void print_mode(const struct lw_mode_result *mode, FILE *out)
 static bool rewrite_lost(const struct lw_mode_result *modes, size_t mode_count)
 {
 	for (size_t i = 0; i < mode_count; i++) {
-		for (size_t j = 0; j < modes[i].case_count; j++) {
-			const struct lw_case_result *result = &modes[i].cases[j];
-
-			if (!result->counted && result->arrival == LW_LOST)
-				return true;
-		}
+		if (has_lost(&modes[i], true))
+			return true;
 	}
 	return false;
 }
 
-/* Every distinct reason once. */
+/* Has the reason been given, as the mode's or with an earlier case? */
+static bool is_repeated(const struct lw_mode_result *mode, size_t at)
+{
+	const char *text = mode->cases[at].reason.text;
+
+	if (strcmp(text, mode->reason.text) == 0)
+		return true;
+	for (size_t i = 0; i < at; i++) {
+		if (strcmp(text, mode->cases[i].reason.text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Every distinct reason once, with the first case that has it. */
 static void print_reasons(const struct lw_mode_result *mode, FILE *out)
 {
 	for (size_t i = 0; i < mode->case_count; i++) {
 		const struct lw_case_result *result = &mode->cases[i];
 
-		if (!result->reason.text[0] || strcmp(result->reason.text, mode->reason.text) == 0)
+		if (!result->reason.text[0] || is_repeated(mode, i))
 			continue;
 		fprintf(out, "(%s%s%s: %s)\n", result->name, result->order ? ", " : "",
 			result->order ? result->order : "", result->reason.text);
@@ -176,9 +210,12 @@ int lw_probe_print(const char *kernel, uint64_t count, const struct lw_mode_resu
 		print_reasons(&modes[i], out);
 	}
 	if (err == 0 && rewrite_lost(modes, mode_count))
-		fputs("\nvector-rewrite does not count: every kernel known loses the EOI of an\n"
-		      "interrupt whose vector the guest changes while it is served. A guest that\n"
-		      "masks the pin and waits for the EOI before it does so is safe.\n",
+		fputs("\nvector-rewrite: every kernel known loses the EOI of an interrupt whose "
+		      "vector\n"
+		      "the guest changes while it is served. A guest that masks the pin and waits "
+		      "for\n"
+		      "the EOI before it does so is safe. --ignore vector-rewrite asks about the "
+		      "rest.\n",
 		      out);
 	return err;
 }

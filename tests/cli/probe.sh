@@ -13,6 +13,10 @@ check_says "a count that is none is told" err "--count: 'ten' is not a number"
 check_exit "a count out of range" 2 "$LAPWING" probe --count 1
 check_says "a count out of range is told" err "--count: 1 is not between 2 and 1000000"
 
+check_exit "a case that is none" 2 "$LAPWING" probe --ignore nothing
+check_says "a case that is none is told" err "--ignore: 'nothing' is not moved-in-service"
+check_exit "the control can't be ignored" 2 "$LAPWING" probe --ignore control
+
 live='a real run within 5 s'
 if ! [ -r /dev/kvm ] || ! [ -w /dev/kvm ]; then
 	skip "$live" "no access to /dev/kvm"
@@ -47,6 +51,7 @@ for mode in report["modes"]:
         assert case["reuses"] == 200, case
         assert (case["eoi_arrived"] is None) == (case["case"] == "coincidence"), case
         assert case["verdict"] in order
+        assert case["counted"] is (case["case"] not in sys.argv[3:]), case
     worst = max(order.index(case["verdict"]) for case in mode["cases"] if case["counted"])
     assert mode["verdict"] == order[worst], mode
 affected = any(v in ("stale", "loses-eoi") for v in verdicts)
@@ -54,6 +59,10 @@ assert status == (1 if affected else 0 if "clean" in verdicts else 2), status
 PY
 check "the report is whole, its controls clean" \
 	python3 "$tap_dir/look.py" "$tap_dir/json" "$status"
+status_of_rest=0
+"$LAPWING" probe --json --ignore vector-rewrite >"$tap_dir/rest" 2>/dev/null || status_of_rest=$?
+check "a case that is ignored is shown, and enters no verdict" \
+	python3 "$tap_dir/look.py" "$tap_dir/rest" "$status_of_rest" vector-rewrite
 check "nothing on standard error" test ! -s "$tap_dir/err"
 
 check_exit "the table for people, same verdict" "$status" "$LAPWING" probe --count 20

@@ -100,7 +100,33 @@ static void text_tells_people(void **state)
 	assert_non_null(strstr(text, "vector-rewrite, low-first"));
 	assert_non_null(strstr(text, "\nsplit: stale\nNo interrupt is lost"));
 	assert_non_null(strstr(text, "\nin-kernel: cannot-tell\n(nothing shows)"));
-	assert_non_null(strstr(text, "vector-rewrite does not count"));
+	assert_non_null(strstr(text, "vector-rewrite: every kernel known loses"));
+	free(text);
+}
+
+/* What every kernel known does must not hide that this one does nothing else. */
+static void a_loss_in_vector_rewrite_alone_is_told_apart(void **state)
+{
+	struct lw_mode_result mode = {
+		.name = "split",
+		.verdict = LW_LOSES_EOI,
+		.case_count = 2,
+		.cases = {{.name = "control", .counted = true, .arrival = LW_ARRIVED},
+			  {.name = "vector-rewrite",
+			   .counted = true,
+			   .arrival = LW_LOST,
+			   .verdict = LW_LOSES_EOI}},
+	};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(lw_probe_print("6.12.1", 200, &mode, 1, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "\nsplit: loses-eoi, but only in vector-rewrite; clean "
+				     "otherwise\nMoving interrupts costs"));
 	free(text);
 }
 
@@ -110,6 +136,7 @@ int main(void)
 		cmocka_unit_test(json_has_the_documented_shape),
 		cmocka_unit_test(json_says_null_where_nothing_is_known),
 		cmocka_unit_test(text_tells_people),
+		cmocka_unit_test(a_loss_in_vector_rewrite_alone_is_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
