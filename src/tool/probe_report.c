@@ -83,11 +83,10 @@ static const char *advice(enum lw_verdict verdict)
 	case LW_CLEAN:
 		return "Moving interrupts costs guests nothing here; there is nothing to do.";
 	case LW_STALE:
-		return "No interrupt is lost, but once an interrupt has been moved, each later "
-		       "one\n"
-		       "that reuses its vector on the old vCPU may cost a needless VM exit. Linux\n"
-		       "6.16 and later do not have this; pinning interrupts in the guest avoids "
-		       "it.";
+		return "Moving an interrupt does not lose it, but from then on each later one "
+		       "that\n"
+		       "reuses its vector on the old vCPU may cost a needless VM exit. Linux 6.16\n"
+		       "and later do not have this; pinning interrupts in the guest avoids it.";
 	case LW_LOSES_EOI:
 		return "A guest that moves a level-triggered interrupt while it is served loses "
 		       "its\n"

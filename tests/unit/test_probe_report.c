@@ -98,7 +98,7 @@ static void text_tells_people(void **state)
 	assert_non_null(strstr(text, "KVM of Linux 6.12.1, each vector reused 200 times"));
 	assert_non_null(strstr(text, "200 of 200"));
 	assert_non_null(strstr(text, "vector-rewrite, low-first"));
-	assert_non_null(strstr(text, "\nsplit: stale\nNo interrupt is lost"));
+	assert_non_null(strstr(text, "\nsplit: stale\nMoving an interrupt does not lose it"));
 	assert_non_null(strstr(text, "\nin-kernel: cannot-tell\n(nothing shows)"));
 	assert_non_null(strstr(text, "vector-rewrite: every kernel known loses"));
 	free(text);
