@@ -43,9 +43,9 @@ int lw_routes_init(struct lw_routes *storage, uint32_t gsis, uint32_t routes);
  * Replace the whole table: readers see the old one or the new one. The array is the caller's and
  * may be in any order; it is copied.
  *
- * Returns 0; -EINVAL (a GSI or type out of range, a pin above 239, a PIC's above 7, an MSI address
- * above 32 bits), -E2BIG (more than the table holds), -EEXIST (more than four routes of one GSI).
- * The table is then as it was.
+ * Returns 0; -EINVAL (a GSI or type out of range, a chip above 16,383, a pin above 239, a PIC's
+ * above 7, an MSI address above 32 bits), -E2BIG (more than the table holds), -EEXIST (more than
+ * four routes of one GSI). The table is then as it was.
  */
 int lw_routes_set(struct lw_routes *routes, const struct lw_route *route, size_t count);
 

@@ -12,7 +12,8 @@
  * and then looks whether two replacements have begun since, for only the second one can have
  * touched its table. All words are atomic, so a torn copy is stale and not undefined.
  */
-#define WORDS 2u /* of an entry: type, chip, pin and data; address and GSI */
+#define WORDS    2u /* of an entry: type, chip, pin and data; address and GSI */
+#define MAX_CHIP 0x3fffu
 
 struct lw_routes {
 	_Alignas(LW_ROUTES_ALIGN) _Atomic uint32_t begun;
@@ -52,7 +53,7 @@ int lw_routes_init(struct lw_routes *storage, uint32_t gsis, uint32_t routes)
 
 static bool valid(const struct lw_routes *r, const struct lw_route *e)
 {
-	if (e->gsi >= r->gsis)
+	if (e->gsi >= r->gsis || e->chip > MAX_CHIP)
 		return false;
 	switch (e->type) {
 	case LW_ROUTE_IOAPIC:
@@ -87,7 +88,7 @@ static _Atomic uint64_t *table(struct lw_routes *r, uint32_t version)
 static void put(_Atomic uint64_t *word, const struct lw_route *e)
 {
 	uint64_t first = (uint64_t)e->data << 32 | (uint64_t)e->type << 30 |
-			 (uint64_t)(e->chip & 0x3fffu) << 16 | e->pin;
+			 (uint64_t)e->chip << 16 | e->pin;
 
 	atomic_store_explicit(&word[0], first, memory_order_relaxed);
 	atomic_store_explicit(&word[1], e->address | (uint64_t)e->gsi << 32, memory_order_relaxed);
@@ -100,7 +101,7 @@ static void get(const _Atomic uint64_t *word, struct lw_route *e)
 
 	e->data = (uint32_t)(first >> 32);
 	e->type = (enum lw_route_type)(first >> 30 & 3u);
-	e->chip = (uint16_t)(first >> 16 & 0x3fffu);
+	e->chip = (uint16_t)(first >> 16 & MAX_CHIP);
 	e->pin = (uint16_t)first;
 	e->address = (uint32_t)second;
 	e->gsi = (uint32_t)(second >> 32);

@@ -162,6 +162,9 @@ static void test_cve_2012_2137_bad_entries_are_found_before_any_is_taken(void **
 	refuse_one(bad);
 	bad.type = (enum lw_route_type)77;
 	refuse_one(bad);
+	bad = pin(1, 0);
+	bad.chip = 0x4000; /* not chip 0 */
+	refuse_one(bad);
 }
 
 static void test_xsa_261_pins_past_the_pic(void **state)
