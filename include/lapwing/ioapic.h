@@ -124,7 +124,8 @@ void lw_ioapic_reset(struct lw_ioapic *io);
  * A guest's access of 1 to 8 bytes at `offset` in the chip's window: IOREGSEL at 0, IOWIN at 0x10,
  * and at 0x40 the EOI register of version 0x20. The registers are 32 bits wide: what is read past
  * them is zero, and a write of fewer than 4 bytes reaches only IOREGSEL. All else reads as zero
- * and ignores writes.
+ * and ignores writes. IOREGSEL keeps 8 bits, which reach 120 pins (82093AA, 3.1.1); of a chip with
+ * more it keeps 9, written as 2 bytes or more.
  */
 void lw_ioapic_mmio_read(struct lw_ioapic *io, uint64_t offset, void *data, size_t len);
 void lw_ioapic_mmio_write(struct lw_ioapic *io, uint64_t offset, const void *data, size_t len);

@@ -5,9 +5,10 @@
 
 #include "ioapic_priv.h"
 
-#define IOREGSEL 0x00u
-#define IOWIN    0x10u
-#define EOIR     0x40u
+#define IOREGSEL      0x00u
+#define IOREGSEL_PINS 120u /* whose RTEs eight bits reach */
+#define IOWIN         0x10u
+#define EOIR          0x40u
 
 #define REG_ID          0x00u
 #define REG_VERSION     0x01u
@@ -241,7 +242,7 @@ void lw_ioapic_mmio_write(struct lw_ioapic *io, uint64_t offset, const void *dat
 	memcpy(&value, data, len < sizeof(value) ? len : sizeof(value));
 	enter(io);
 	if (offset == IOREGSEL)
-		io->select = value & 0xffu;
+		io->select = value & (io->pins > IOREGSEL_PINS ? 0x1ffu : 0xffu);
 	else if (offset == IOWIN && len >= sizeof(value))
 		write_register(io, io->select, value);
 	else if (offset == EOIR && len >= sizeof(value) && io->version >= 0x20)

@@ -58,7 +58,7 @@ static void move(struct guest *g, struct device *d)
 		uint32_t by = m_below(g->m, g->vcpus);
 
 		m_enter(g->m, by);
-		m_rte(g->m, by, d->gsi, M_HIGH, m_route(to, vector, M_LEVEL));
+		m_rte(g->m, by, d->gsi, g->m->first, m_route(to, vector, M_LEVEL));
 	}
 	release(g, from, old);
 }
@@ -94,7 +94,7 @@ static void setup(struct guest *g, struct machine *m)
 		d->vcpu = n % g->vcpus;
 		allocate(g, d->vcpu, &d->vector);
 		if (d->level)
-			m_rte(m, 0, d->gsi, M_HIGH, m_route(d->vcpu, d->vector, M_LEVEL));
+			m_rte(m, 0, d->gsi, m->first, m_route(d->vcpu, d->vector, M_LEVEL));
 	}
 	for (uint32_t n = 0; n < g->vcpus; n++)
 		m_enter(m, n);
@@ -132,7 +132,7 @@ void scenario_wide(struct machine *m, const struct scenario_params *p)
 	uint64_t moves = p->count / 128 + 8; /* a scan of all for all is slow */
 
 	for (uint32_t gsi = 0; gsi < pins; gsi++)
-		m_rte(m, 0, gsi, M_HIGH,
+		m_rte(m, 0, gsi, m->first,
 		      m_route(gsi % vcpus, (uint8_t)(FIRST_VECTOR + gsi / vcpus % 16), M_LEVEL));
 	for (uint32_t n = 0; n < vcpus; n++)
 		if (n % 16)
@@ -142,7 +142,7 @@ void scenario_wide(struct machine *m, const struct scenario_params *p)
 		uint32_t gsi = m_below(m, pins), to = m_below(m, vcpus);
 		uint8_t vector = (uint8_t)(FIRST_VECTOR + 16 + n % 64);
 
-		m_rte(m, 0, gsi, M_HIGH, m_route(to, vector, M_LEVEL));
+		m_rte(m, 0, gsi, m->first, m_route(to, vector, M_LEVEL));
 		m_line(m, gsi, 0, true);
 		if (m_take(m, to) < 0)
 			continue;

@@ -42,11 +42,11 @@ static void level(struct machine *m, uint32_t vcpu, uint32_t gsi)
 
 void scenario_moved_in_service(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
 	start(m, 2);
 	m_line(m, GSI, 0, true);
 	m_take(m, 0);
-	m_rte(m, 1, GSI, M_HIGH, m_route(1, VECTOR, M_LEVEL));
+	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, M_LEVEL));
 	acknowledge(m, 0, GSI);
 	m_eoi(m, 0);
 	reuse(m, 0, VECTOR, p->count);
@@ -58,7 +58,7 @@ void scenario_coincidence(struct machine *m, const struct scenario_params *p)
 	start(m, 2);
 	m_msi(m, 0, VECTOR);
 	m_take(m, 0);
-	m_rte(m, 1, GSI, M_HIGH, m_route(1, VECTOR, M_LEVEL));
+	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, M_LEVEL));
 	m_eoi(m, 0);
 	reuse(m, 0, VECTOR, p->count);
 	level(m, 1, GSI);
@@ -66,13 +66,13 @@ void scenario_coincidence(struct machine *m, const struct scenario_params *p)
 
 void scenario_vector_rewrite(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
-	m_rte(m, 0, OTHER, M_HIGH, m_route(0, VECTOR + 1, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, OTHER, m->first, m_route(0, VECTOR + 1, M_LEVEL));
 	start(m, 2);
 	/* while it is pending: the priority holds it back */
 	m_tpr(m, 0, 0xf0);
 	m_line(m, GSI, 0, true);
-	m_rte(m, 1, GSI, M_HIGH, m_route(0, VECTOR + 0x10, M_LEVEL));
+	m_rte(m, 1, GSI, m->first, m_route(0, VECTOR + 0x10, M_LEVEL));
 	m_tpr(m, 0, 0);
 	m_take(m, 0);
 	acknowledge(m, 0, GSI);
@@ -80,7 +80,7 @@ void scenario_vector_rewrite(struct machine *m, const struct scenario_params *p)
 	/* while it is in service */
 	m_line(m, OTHER, 0, true);
 	m_take(m, 0);
-	m_rte(m, 1, OTHER, M_HIGH, m_route(0, VECTOR + 0x11, M_LEVEL));
+	m_rte(m, 1, OTHER, m->first, m_route(0, VECTOR + 0x11, M_LEVEL));
 	acknowledge(m, 0, OTHER);
 	m_eoi(m, 0);
 	reuse(m, 0, VECTOR, p->count);
@@ -126,7 +126,7 @@ static void coalesced(struct machine *m, bool level_first)
 
 void scenario_same_vector(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
 	start(m, 2);
 	for (uint64_t n = 0; n < p->count; n += 4) {
 		level_then_edge(m);
@@ -145,11 +145,11 @@ void scenario_reset_latch(struct machine *m, const struct scenario_params *p)
 {
 	const uint8_t high = 0xe0;
 
-	m_rte(m, 0, OTHER, M_HIGH, m_route(0, high, M_LEVEL));
+	m_rte(m, 0, OTHER, m->first, m_route(0, high, M_LEVEL));
 	start(m, 2);
 	m_line(m, OTHER, 0, true);
 	m_take(m, 0);
-	m_rte(m, 1, OTHER, M_HIGH, m_route(1, high, M_LEVEL));
+	m_rte(m, 1, OTHER, m->first, m_route(1, high, M_LEVEL));
 	m_init(m, 0);
 	m_line(m, OTHER, 0, false);
 	m_svr(m, 0, LW_SVR_ENABLE | 0xff);
@@ -157,7 +157,7 @@ void scenario_reset_latch(struct machine *m, const struct scenario_params *p)
 		m_eoi(m, 1);
 	m_msi(m, 0, VECTOR);
 	m_take(m, 0);
-	m_rte(m, 1, GSI, M_HIGH, m_route(1, VECTOR, M_LEVEL));
+	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, M_LEVEL));
 	m_eoi(m, 0);
 	reuse(m, 0, VECTOR, p->count);
 	level(m, 1, GSI);
@@ -165,7 +165,7 @@ void scenario_reset_latch(struct machine *m, const struct scenario_params *p)
 
 void scenario_edge_route(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 1, GSI, M_HIGH, m_route(1, VECTOR, 0));
+	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, 0));
 	start(m, 2);
 	for (uint64_t n = 0; n < p->count; n++) {
 		m_msi(m, 0, VECTOR);

@@ -22,7 +22,7 @@ static void in_exit(struct machine *m, uint32_t vcpu, uint32_t source)
  * other time the second one is served by its own thread instead. */
 void scenario_shared_line(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
 	start(m);
 	for (uint64_t n = 0; n < p->count; n += 2) {
 		m_line(m, GSI, 0, true);
@@ -48,7 +48,7 @@ static void unmask_line(struct machine *m, uint32_t gsi)
  * the VMM holds down from its interrupt until it is told of the EOI. */
 void scenario_masked_in_handler(struct machine *m, const struct scenario_params *p)
 {
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
 	start(m);
 	for (uint64_t n = 0; n < p->count; n += 2) {
 		m_line(m, GSI, 0, true);
@@ -74,7 +74,7 @@ void scenario_storm(struct machine *m, const struct scenario_params *p)
 	uint64_t limit = p->count > 20000 ? p->count : 20000;
 	uint64_t taken = 0;
 
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, VECTOR, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, VECTOR, M_LEVEL));
 	start(m);
 	m_line(m, GSI, 0, true);
 	while (taken < limit && m_take(m, 0) >= 0) {
@@ -94,7 +94,7 @@ void scenario_directed_eoi(struct machine *m, const struct scenario_params *p)
 {
 	uint8_t vector = VECTOR;
 
-	m_rte(m, 0, GSI, M_HIGH, m_route(0, vector, M_LEVEL));
+	m_rte(m, 0, GSI, m->first, m_route(0, vector, M_LEVEL));
 	m_svr(m, 0, LW_SVR_ENABLE | LW_SVR_SUPPRESS | 0xff);
 	start(m);
 	for (uint64_t n = 0; n < p->count; n++) {
@@ -104,7 +104,7 @@ void scenario_directed_eoi(struct machine *m, const struct scenario_params *p)
 		m_take(m, 0);
 		if (n % 4 == 3) {
 			vector = vector == VECTOR ? VECTOR + 0x10 : VECTOR;
-			m_rte(m, 0, GSI, M_HIGH, m_route(0, vector, M_LEVEL));
+			m_rte(m, 0, GSI, m->first, m_route(0, vector, M_LEVEL));
 		}
 		in_exit(m, 0, 0);
 		m_eoi(m, 0);
@@ -117,7 +117,7 @@ static void broadcast_pair(struct machine *m, uint64_t count, uint64_t mode)
 {
 	uint64_t rte = m_route(3, VECTOR, M_LEVEL | LW_RTE_LOGICAL | mode << LW_RTE_DM_SHIFT);
 
-	m_rte(m, 0, GSI, M_HIGH, rte);
+	m_rte(m, 0, GSI, m->first, rte);
 	for (uint64_t n = 0; n < count; n++) {
 		bool took[2];
 

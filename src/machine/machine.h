@@ -31,8 +31,14 @@ struct machine_vcpu {
 	bool kicked;
 };
 
+enum m_half {
+	M_HIGH, /* as Linux does */
+	M_LOW
+};
+
 struct machine {
 	struct machine_config config;
+	enum m_half first; /* of the halves of an RTE that scenarios write */
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
 	struct truth truth;
@@ -78,13 +84,11 @@ void m_resume(struct machine *m);
 
 /* ---- a guest's accesses to an I/O APIC; the vCPU leaves the guest for each ---- */
 
-enum m_half { M_LOW, M_HIGH };
-
 void m_rte_half(struct machine *m, uint32_t by, uint32_t gsi, enum m_half half, uint64_t rte);
 uint64_t m_rte_read(struct machine *m, uint32_t by, uint32_t gsi);
 void m_eoi_register(struct machine *m, uint32_t by, uint32_t gsi, uint8_t vector);
 
-/* Both halves, the given one first. Linux writes the high half first, others the low one. */
+/* Both halves, the given one first. */
 void m_rte(struct machine *m, uint32_t by, uint32_t gsi, enum m_half first, uint64_t rte);
 
 #define M_MASKED LW_RTE_MASK

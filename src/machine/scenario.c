@@ -138,6 +138,7 @@ int scenario_run(const struct scenario *s, enum lw_eoi_policy policy,
 	share_pins(&config, pins, s->min_ioapics);
 	err = m_open(&m, &config, p->seed);
 	if (!err) {
+		m.first = p->low_first ? M_LOW : M_HIGH;
 		s->run(&m, p);
 		m_finish(&m);
 		result->interrupts = m.interrupts;

@@ -15,6 +15,7 @@ struct scenario_params {
 	uint32_t pins;  /* of all I/O APICs together; 0: the scenario's own */
 	bool hardware;
 	bool in_kernel;
+	bool low_first; /* guests write the low half of an RTE first */
 };
 
 struct scenario {

@@ -34,6 +34,7 @@ enum {
 	OPT_PINS,
 	OPT_BITMAP,
 	OPT_IRQCHIP,
+	OPT_ORDER,
 	OPT_ALL,
 	OPT_JSON,
 	OPT_SVG,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
 	{"pins", required_argument, NULL, OPT_PINS},
 	{"bitmap", required_argument, NULL, OPT_BITMAP},
 	{"irqchip", required_argument, NULL, OPT_IRQCHIP},
+	{"order", required_argument, NULL, OPT_ORDER},
 	{"all", no_argument, NULL, OPT_ALL},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"svg", required_argument, NULL, OPT_SVG},
@@ -81,6 +83,8 @@ static void print_usage(void)
 	       MAX_COUNT, DEFAULT_COUNT, DEFAULT_SEED, SCENARIO_MAX_VCPUS, SCENARIO_MAX_PINS);
 	printf("  --bitmap B        where the EOI-exit set is: software (default), or hardware\n"
 	       "  --irqchip I       scan as KVM does in its modes: split (default), or in-kernel\n"
+	       "  --order O         the half of an RTE that guests write first: high-first\n"
+	       "                    (default), or low-first\n"
 	       "  --json            print JSON, as lapwing-sim(1) describes it\n"
 	       "  --svg FILE        also draw the comparison, with gnuplot\n"
 	       "  --cost-exit C     cycles for an EOI exit (%" PRIu64 "; in-kernel %" PRIu64 ")\n"
@@ -188,6 +192,9 @@ static int read_parameter(int option, const char *word, struct options *o)
 		return read_choice("--bitmap", word, "software", "hardware", &o->params.hardware);
 	case OPT_IRQCHIP:
 		return read_choice("--irqchip", word, "split", "in-kernel", &o->params.in_kernel);
+	case OPT_ORDER:
+		return read_choice("--order", word, "high-first", "low-first",
+				   &o->params.low_first);
 	case OPT_COST_EXIT:
 		return read_cost("--cost-exit", word, &o->costs.exit, &o->costs.exit_given);
 	case OPT_COST_KICK:
@@ -366,8 +373,10 @@ static void print_command(const struct options *o, FILE *out)
 	print_number("--seed", true, o->params.seed, out);
 	print_number("--vcpus", o->params.vcpus, o->params.vcpus, out);
 	print_number("--pins", o->params.pins, o->params.pins, out);
-	fprintf(out, " --bitmap %s --irqchip %s", o->params.hardware ? "hardware" : "software",
-		o->params.in_kernel ? "in-kernel" : "split");
+	fprintf(out, " --bitmap %s --irqchip %s --order %s",
+		o->params.hardware ? "hardware" : "software",
+		o->params.in_kernel ? "in-kernel" : "split",
+		o->params.low_first ? "low-first" : "high-first");
 	print_number("--cost-exit", c->exit_given, c->exit, out);
 	print_number("--cost-kick", c->kick_given, c->kick, out);
 	print_number("--cost-scan", c->scan_given, c->scan, out);

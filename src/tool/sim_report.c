@@ -69,10 +69,11 @@ static json_t *run_json(const struct sim *sim, const struct sim_run *run)
 	const struct truth_counts *t = &r->truth;
 	struct sim_cycles cycles = lw_sim_cycles(&sim->costs, r);
 	json_t *o =
-		json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "scenario",
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "scenario",
 			  run->scenario->name, "policy", lw_eoi_policy_name(run->policy), "bitmap",
 			  sim->params.hardware ? "hardware" : "software", "irqchip",
-			  sim->params.in_kernel ? "in-kernel" : "split", "seed",
+			  sim->params.in_kernel ? "in-kernel" : "split", "order",
+			  sim->params.low_first ? "low-first" : "high-first", "seed",
 			  number(sim->params.seed), "count", number(sim->params.count), "vcpus",
 			  number(lw_sim_vcpus(sim, run)), "pins", number(lw_sim_pins(sim, run)));
 	json_t *truth = json_pack(
@@ -440,9 +441,9 @@ static void print_title(const struct sim *sim, FILE *out)
 {
 	const struct scenario_params *p = &sim->params;
 
-	fprintf(out, "EOI policies: %s repeats, seed %" PRIu64 ", %s irqchip, EOI-exit set in %s",
+	fprintf(out, "EOI policies: %s repeats, seed %" PRIu64 ", %s irqchip, EOI-exit set in %s%s",
 		grouped(p->count).text, p->seed, p->in_kernel ? "in-kernel" : "split",
-		p->hardware ? "hardware" : "software");
+		p->hardware ? "hardware" : "software", p->low_first ? ", low halves first" : "");
 	if (p->vcpus)
 		fprintf(out, ", %s vCPUs", grouped(p->vcpus).text);
 	if (p->pins)

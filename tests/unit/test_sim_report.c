@@ -111,11 +111,12 @@ static void json_has_the_documented_shape(void **state)
 	assert_int_equal(json_array_size(root), 4);
 	for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++)
 		assert_true(json_is_integer(json_object_get(first, numbers[n])));
-	assert_int_equal(json_object_size(first), sizeof(numbers) / sizeof(numbers[0]) + 5);
+	assert_int_equal(json_object_size(first), sizeof(numbers) / sizeof(numbers[0]) + 6);
 	assert_string_equal(json_string_value(json_object_get(first, "scenario")), "one");
 	assert_string_equal(json_string_value(json_object_get(first, "policy")), "scan");
 	assert_string_equal(json_string_value(json_object_get(first, "bitmap")), "software");
 	assert_string_equal(json_string_value(json_object_get(first, "irqchip")), "split");
+	assert_string_equal(json_string_value(json_object_get(first, "order")), "high-first");
 	assert_int_equal(json_integer_value(json_object_get(first, "superfluous")), 400);
 	assert_int_equal(json_integer_value(json_object_get(first, "pins")), 24);
 	assert_true(json_is_real(json_object_get(first, "cycles_per_interrupt")));
