@@ -60,6 +60,8 @@ static inline struct pair *pair(const struct lw_chip *c, uint32_t vcpu, uint8_t 
 	return &pairs[(size_t)vcpu * 256u + vector];
 }
 
+#pragma GCC visibility push(hidden)
+
 /* The I/O APICs' ops: without, and with, somebody to time a storm's delay. */
 extern const struct lw_ioapic_ops lw_chip_ioapic_ops[2];
 
@@ -85,5 +87,7 @@ void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);
 /* In all I/O APICs: is a record open; resolve those of a pair. Under the lock. */
 bool lw_chip_in_flight(void *chip, uint32_t vcpu, uint8_t vector);
 enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector);
+
+#pragma GCC visibility pop
 
 #endif

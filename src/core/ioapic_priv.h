@@ -108,6 +108,8 @@ static inline uint8_t lw_pin_next(const struct lw_ioapic *io, enum lw_index inde
 	return lw_pin_links(io, index)[n].next;
 }
 
+#pragma GCC visibility push(hidden)
+
 /* What the RTE would send; `level` only where it ends by an EOI. */
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
 
@@ -148,5 +150,7 @@ void lw_pin_close(struct lw_ioapic *io, struct lw_pin *p);
 
 /* The EOI register names no vCPU: whoever was given the vector, or would be now. */
 void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector);
+
+#pragma GCC visibility pop
 
 #endif

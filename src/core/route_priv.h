@@ -11,7 +11,11 @@ struct lw_route_source {
 	size_t count;
 };
 
+#pragma GCC visibility push(hidden)
+
 /* lw_routes_set() from such a source. */
 int lw_routes_fill(struct lw_routes *routes, const struct lw_route_source *from);
+
+#pragma GCC visibility pop
 
 #endif

@@ -80,6 +80,8 @@ struct policy {
 	void (*see)(struct scan *scan, const struct lw_scanned *route);
 };
 
+#pragma GCC visibility push(hidden)
+
 extern const struct policy lw_policy_static, lw_policy_scan, lw_policy_track_v4, lw_policy_track,
 	lw_policy_armed, lw_policy_lazy;
 
@@ -107,5 +109,7 @@ void lw_armed_ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi
 void lw_armed_closed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
 void lw_armed_init(struct lw_eoi *e, uint32_t vcpu);
 void lw_armed_broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The library as somebody who installs it finds it: pkg-config, both kinds, nothing shown but the
+# public calls, from C and from C++; and the smallest example does what it says of itself.
+. "$LAPWING_SOURCE/tests/lib/tap.sh"
+root=$tap_dir/root
+
+# A release build of its own: the tests' one has sanitizers in it.
+check "it installs" sh -c "meson setup '$tap_dir/build' '$LAPWING_SOURCE' -Dbuildtype=release \
+	-Dstatic_tool=false -Dtests=false --prefix=/usr --libdir=lib &&
+	DESTDIR='$root' meson install -C '$tap_dir/build' --quiet"
+
+export PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+export LD_LIBRARY_PATH=$root/usr/lib
+flags() { pkg-config --cflags --libs lapwing; }
+check "pkg-config finds it" flags
+read -ra lapwing <<<"$(flags)"
+
+sed -n 's/^ \*     \(.*\)/\1/p' "$LAPWING_SOURCE/examples/minimal.c" | grep -v '^cc ' >"$tap_dir/promised"
+check "the example compiles as C" \
+	gcc -std=c11 -Wall -Wextra -Werror "$LAPWING_SOURCE/examples/minimal.c" -o "$tap_dir/minimal" "${lapwing[@]}"
+"$tap_dir/minimal" >"$tap_dir/said" 2>&1
+check "the example prints what it promises" diff "$tap_dir/promised" "$tap_dir/said"
+check "the example is shorter than 100 lines" test "$(wc -l <"$LAPWING_SOURCE/examples/minimal.c")" -lt 100
+
+# Every function that a public header declares, by its name.
+declared() {
+	cat "$LAPWING_SOURCE"/include/lapwing/*.h | gcc -fpreprocessed -dD -E -P - 2>/dev/null |
+		grep -oE '\blw_[a-z0-9_]+\(' | tr -d '(' | sort -u
+}
+shown() {
+	nm -D --defined-only "$root/usr/lib/liblapwing.so.0" | awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort -u
+}
+declared >"$tap_dir/declared"
+shown >"$tap_dir/shown"
+check "each public call is a symbol" test -z "$(comm -23 "$tap_dir/declared" "$tap_dir/shown")"
+check "nothing else is visible" test -z "$(comm -13 "$tap_dir/declared" "$tap_dir/shown")"
+comm -3 "$tap_dir/declared" "$tap_dir/shown" | sed 's/^/# /'
+
+cat >"$tap_dir/call.cc" <<'CC'
+#include <lapwing/lapwing.h>
+
+int main()
+{
+	lw_msg msg{};
+	if (lw_msi_decode(0xfee01000u, 0x41, 0, &msg) || msg.dest != 1 || msg.vector != 0x41)
+		return 1;
+	return lw_eoi_policy_by_name("lazy") == LW_EOI_LAZY ? 0 : 2;
+}
+CC
+check "it compiles as C++" g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$tap_dir/call.cc" -o "$tap_dir/call" "${lapwing[@]}"
+check "it answers C++" "$tap_dir/call"
+finish
