@@ -41,6 +41,17 @@ bool lw_scan_pending(const struct scan *scan, uint8_t vector)
 	return e->env->holds(e->ctx, scan->vcpu, vector);
 }
 
+void lw_scan_track(struct scan *scan, uint8_t vector, bool leads_here)
+{
+	struct vcpu *v = &scan->eoi->vcpu[scan->vcpu];
+
+	if (!leads_here && !lw_scan_pending(scan, vector))
+		return;
+	lw_set_add(scan->set, vector);
+	if (!leads_here && vector > v->last_pending)
+		v->last_pending = vector;
+}
+
 static void see(struct scan *scan, const struct lw_scanned *route)
 {
 	if (route->level && (route->matches || lw_scan_pending(scan, route->vector)))

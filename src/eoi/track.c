@@ -14,17 +14,8 @@ static void begin(struct lw_eoi *e, uint32_t vcpu)
 
 static void see(struct scan *scan, const struct lw_scanned *route)
 {
-	struct vcpu *v = &scan->eoi->vcpu[scan->vcpu];
-
-	if (!route->level)
-		return;
-	if (route->matches) {
-		lw_set_add(scan->set, route->vector);
-	} else if (lw_scan_pending(scan, route->vector)) {
-		lw_set_add(scan->set, route->vector);
-		if (route->vector > v->last_pending)
-			v->last_pending = route->vector;
-	}
+	if (route->level)
+		lw_scan_track(scan, route->vector, route->matches);
 }
 
 static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found)

@@ -53,15 +53,21 @@ void scenario_moved_in_service(struct machine *m, const struct scenario_params *
 	level(m, 1, GSI);
 }
 
-void scenario_coincidence(struct machine *m, const struct scenario_params *p)
+/* An MSI is in service when an unrelated pin is routed elsewhere as the same vector. */
+static void coincide(struct machine *m, uint64_t count)
 {
-	start(m, 2);
 	m_msi(m, 0, VECTOR);
 	m_take(m, 0);
 	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, M_LEVEL));
 	m_eoi(m, 0);
-	reuse(m, 0, VECTOR, p->count);
+	reuse(m, 0, VECTOR, count);
 	level(m, 1, GSI);
+}
+
+void scenario_coincidence(struct machine *m, const struct scenario_params *p)
+{
+	start(m, 2);
+	coincide(m, p->count);
 }
 
 void scenario_vector_rewrite(struct machine *m, const struct scenario_params *p)
@@ -155,12 +161,7 @@ void scenario_reset_latch(struct machine *m, const struct scenario_params *p)
 	m_svr(m, 0, LW_SVR_ENABLE | 0xff);
 	if (m_take(m, 1) >= 0)
 		m_eoi(m, 1);
-	m_msi(m, 0, VECTOR);
-	m_take(m, 0);
-	m_rte(m, 1, GSI, m->first, m_route(1, VECTOR, M_LEVEL));
-	m_eoi(m, 0);
-	reuse(m, 0, VECTOR, p->count);
-	level(m, 1, GSI);
+	coincide(m, p->count);
 }
 
 void scenario_edge_route(struct machine *m, const struct scenario_params *p)
