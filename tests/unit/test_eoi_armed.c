@@ -152,8 +152,6 @@ static void reset_clears_what_nothing_needs(void **state)
 	assert_true(in_set(1, 0xe1) && in_set(1, 0x41) && in_set(2, 0x31));
 }
 
-/* ---- suppressed broadcasts ---- */
-
 static void directed_eoi_arms_nothing_until_broadcasts_are_back(void **state)
 {
 	(void)state;
@@ -170,8 +168,6 @@ static void directed_eoi_arms_nothing_until_broadcasts_are_back(void **state)
 	hooks()->broadcast(world.eoi, 1, false);
 	assert_true(in_set(1, 0x31) && !in_set(1, 0x51));
 }
-
-/* ---- load before publish ---- */
 
 static void a_delivery_to_a_vcpu_outside_is_published_at_once(void **state)
 {
@@ -338,6 +334,20 @@ static void somebody_else_must_ask_the_owner(void **state)
 	assert_true(eoi(1, 0x31));
 }
 
+/* While the answer is owed, the delivery ends and the next one is let go as well. */
+static void let_go_again_before_the_answer(void **state)
+{
+	(void)state;
+	let_go();
+	enter(1);
+	assert_int_equal(recall(), LW_RECALL_ASKED);
+	assert_true(eoi(1, 0x31));
+	assert_true(let_go());
+	leave(1);
+	assert_non_null(strstr(world.diary, "there1:31 "));
+	assert_true(leaves(1, 0x31));
+}
+
 static void an_owner_that_is_out_is_woken(void **state)
 {
 	(void)state;
@@ -400,17 +410,6 @@ static void directed_eoi_ends_what_was_let_go(void **state)
 	hooks()->broadcast(world.eoi, 1, false);
 	assert_diary("keep1:61 ");
 	assert_true(in_set(1, 0x51) && in_set(1, 0x61));
-}
-
-static void a_closed_record_is_no_longer_asked_after(void **state)
-{
-	(void)state;
-	let_go();
-	closed(1, 0x31);
-	assert_false(in_set(1, 0x31));
-	world.owned[1] = true;
-	world.holds[1][0x31] = false;
-	assert_int_equal(recall(), LW_RECALL_GONE);
 }
 
 /* ---- lazy, on a hardware bitmap ---- */
@@ -580,12 +579,12 @@ int main(void)
 		CASE(what_may_not_be_released_stays, lazy),
 		CASE(the_owner_finds_it_there_or_gone_at_once, lazy),
 		CASE(somebody_else_must_ask_the_owner, lazy),
+		CASE(let_go_again_before_the_answer, lazy),
 		CASE(an_owner_that_is_out_is_woken, lazy),
 		CASE(gone_keeps_the_bit_of_a_routed_pair, lazy),
 		CASE(an_exit_after_all_arms_a_routed_pair_again, lazy),
 		CASE(reset_forgets_what_was_asked, lazy),
 		CASE(directed_eoi_ends_what_was_let_go, lazy),
-		CASE(a_closed_record_is_no_longer_asked_after, lazy),
 		CASE(in_guest_mode_the_bitmap_is_out_of_reach, lazy_hardware),
 		CASE(a_handed_delivery_is_there, lazy_hardware),
 		CASE(what_the_bitmap_never_lost_is_there, lazy_hardware),
