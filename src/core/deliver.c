@@ -70,7 +70,9 @@ static bool give(struct delivery *d, uint32_t vcpu)
 	const struct lw_msg *m = d->msg;
 	bool armed = m->level && d->gsi != NO_GSI;
 
-	if (!lw_lapic_accepts(lapic(c, vcpu)) || m->vector < LW_FIRST_VECTOR)
+	if (!lw_lapic_accepts(lapic(c, vcpu)))
+		return false; /* and not asked again: it would not be armed */
+	if (m->vector < LW_FIRST_VECTOR)
 		return lw_chip_post(c, vcpu, m->vector, m->level); /* refuses, and notes why */
 	if (armed && LW_LEFT_OUT(LW_RULE_EVERY_TAKER) && d->takers->count)
 		armed = false;

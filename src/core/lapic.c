@@ -55,15 +55,17 @@ static const struct lw_lapic_ops no_ops;
 
 static void power_on(struct lw_lapic *l)
 {
+	/* In this order no poster can leave a vector behind that nobody is told of: it is refused,
+	 * or its vector is cleared, or it sets `notify` again. */
+	store(l->shared.svr, SVR_RESET);
+	atomic_exchange(&l->shared.notify, 0);
 	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
-		store(l->shared.edge[w], 0);
-		store(l->shared.level[w], 0);
+		atomic_exchange(&l->shared.edge[w], 0);
+		atomic_exchange(&l->shared.level[w], 0);
 	}
-	store(l->shared.notify, 0);
 	store(l->shared.errors, 0);
 	store(l->shared.ldr, 0);
 	store(l->shared.dfr, DFR_FLAT);
-	store(l->shared.svr, SVR_RESET);
 	store(l->shared.ppr, 0);
 	memset(l->own.irr, 0, sizeof(l->own.irr));
 	memset(l->own.isr, 0, sizeof(l->own.isr));

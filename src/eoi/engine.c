@@ -116,9 +116,9 @@ static void load(struct lw_eoi *e, struct vcpu *v)
 		return;
 	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
 		uint64_t set = atomic_load(&v->set[w]);
+		uint64_t before = atomic_exchange(&v->loaded[w], set);
 
-		atomic_fetch_or(&v->dark[w], atomic_load(&v->loaded[w]) & ~set);
-		atomic_store(&v->loaded[w], set);
+		atomic_fetch_or(&v->dark[w], before & ~set);
 	}
 	atomic_fetch_add_explicit(&v->reloads, 1, memory_order_relaxed);
 }
