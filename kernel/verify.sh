@@ -12,11 +12,10 @@ verify_script() {
 	cat <<'SCRIPT'
 reuses=$1
 echo "@kernel $(uname -r)"
-for part in probe watch selftest stress; do
+for part in probe watch selftest; do
 	case $part in
 	probe) [ -f lapwing-static ] || continue; ./lapwing-static probe --json --count "$reuses" ;;
 	watch) ./eoiwatch "$reuses" ;;
-	stress) [ -f eoistress ] || continue; ./eoistress 5 ;;
 	selftest) [ -f ioapic_eoi_test ] || continue; ./ioapic_eoi_test ;;
 	esac >out 2>&1
 	echo "@$part $?"
@@ -36,13 +35,31 @@ verify_run() {
 	else
 		[ "$level" -eq 0 ] || options+=(--patched="$level")
 		options+=(--file "$kernel_top/build/lapwing-static" --file "$selftest")
-		options+=(--file "$verify_dir/eoistress" --cpus 2)
 	fi
 	if ! nice "$nested" "$name" "${options[@]}" -- sh ./run "$([ -n "$apicv" ] && echo 50 || echo 200)" \
 		>"$out" 2>"$log"; then
 		tail -n 5 "$log" >&2
 		echo "kernel: linux $name, level $level${apicv:+, APICv}: no result" >&2
 	fi
+	[ -n "$apicv" ] || verify_stress "$name" "$level" "$out"
+}
+
+# The stress wants two CPUs, and a machine of its own: QEMU 7.2 emulating two is not up to a kernel
+# that patches its own code while both run, as it does when tracing begins.
+verify_stress() {
+	local options=(--file "$verify_dir/eoistress" --quiet --cpus 2) try status
+	[ "$2" -eq 0 ] || options+=(--patched="$2")
+	for try in 1 2; do
+		status=0
+		nice "$nested" "$1" "${options[@]}" -- eoistress 5 >"$3.stress" \
+			2>"$3.stress.log" || status=$?
+		[ "$status" -eq 125 ] || break
+		echo "kernel: the machine of linux $1, level $2, broke down in try $try" >&2
+	done
+	{
+		echo "@stress $status"
+		cat "$3.stress"
+	} >>"$3"
 }
 
 # Starts a command when fewer than as many as there are CPUs are running.
