@@ -8,6 +8,7 @@
 #include <lapwing/ioapic.h>
 #include <lapwing/lapic.h>
 #include <lapwing/msi.h>
+#include <lapwing/pic.h>
 #include <lapwing/route.h>
 #include <lapwing/seam.h>
 #include <lapwing/types.h>
