@@ -82,7 +82,7 @@ struct lw_chip_config {
 	bool x2apic;       /* LAPICs in x2APIC mode, and 0xFF is no broadcast */
 	uint32_t nioapics; /* 1 … 64 */
 	const struct lw_chip_ioapic *ioapic;
-	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096 */
+	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096; two routes for each on average */
 };
 
 /* Bytes for such a controller, or 0 if the configuration is out of range. */
@@ -90,7 +90,8 @@ size_t lw_chip_size(const struct lw_chip_config *config);
 
 /*
  * Set up a controller: vCPU n has APIC id n, every GSI leads to the I/O APIC pin that has it.
- * Returns 0, or -EINVAL (misaligned, out of range, an op or hook missing).
+ * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, a pin whose GSI is past
+ * `gsis`); or -EEXIST (more than four I/O APICs with a pin of the same GSI).
  */
 int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);
 
@@ -120,7 +121,8 @@ int lw_chip_line(struct lw_chip *chip, uint32_t gsi, uint32_t source, bool level
 void lw_chip_enter(struct lw_chip *chip, uint32_t vcpu);
 void lw_chip_exit(struct lw_chip *chip, uint32_t vcpu);
 
-/* Would an EOI of `vector` on this vCPU leave the guest now? Owner. */
+/* Would an EOI of `vector` on this vCPU leave the guest now? In guest mode, by what its hardware
+ * has; else, where the VMM carries out the EOI, by the set itself. Owner. */
 bool lw_chip_eoi_leaves(const struct lw_chip *chip, uint32_t vcpu, uint8_t vector);
 
 /*

@@ -67,11 +67,12 @@ struct lw_ioapic_ops {
 	/* Under the lock. The guest wrote half of an RTE; called at every such write, changed or
 	 * not. Null members of `before` or `after` (level false) are no level routes. */
 	void (*route)(void *ctx, const struct lw_msg *before, const struct lw_msg *after);
-	/* Under the lock. The line fell while the only delivery of this pin is in flight. True if
-	 * the EOI of (vcpu, vector) has been let go: the record is then recalled when it next
-	 * matters. Null, or false: it is waited for. */
-	bool (*fell)(void *ctx, uint32_t vcpu, uint8_t vector);
-	/* Under the lock. A record that was let go matters again. */
+	/* Under the lock. Null, or told that the line fell while the pin's delivery to (vcpu,
+	 * vector) is in flight: nothing will have to be redelivered at its EOI. Whoever need not
+	 * see that EOI may let go of it by lw_ioapic_release_locked(), in every I/O APIC and only
+	 * if lw_ioapic_releasable_locked() says so in all of them. */
+	void (*fell)(void *ctx, uint32_t vcpu, uint8_t vector);
+	/* Under the lock. A record that was let go matters again. Without it, none is let go. */
 	enum lw_recall (*recall)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock. A record of (vcpu, vector) ended otherwise than by that vCPU's EOI. */
 	void (*closed)(void *ctx, uint32_t vcpu, uint8_t vector);

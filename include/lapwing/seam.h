@@ -34,7 +34,8 @@ struct lw_eoi_hooks {
 	bool (*leaves)(void *eoi, uint32_t vcpu, uint8_t vector);
 	/* Owner, under the lock: it left, and was found to be `found`. */
 	void (*ended)(void *eoi, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found);
-	/* Under the lock: see struct lw_ioapic_ops. */
+	/* Under the lock: see struct lw_ioapic_ops. `fell` says whether it let go, by
+	 * env->release. */
 	bool (*fell)(void *eoi, uint32_t vcpu, uint8_t vector);
 	enum lw_recall (*recall)(void *eoi, uint32_t vcpu, uint8_t vector);
 	void (*closed)(void *eoi, uint32_t vcpu, uint8_t vector);

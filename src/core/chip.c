@@ -5,8 +5,9 @@
 #include "chip_priv.h"
 #include "route_priv.h"
 
-#define MAX_VCPUS   65536u
-#define XAPIC_VCPUS 255u
+#define MAX_VCPUS       65536u
+#define XAPIC_VCPUS     255u
+#define ROUTES_OF(gsis) (2u * (gsis)) /* an I/O APIC and something else for each */
 
 /* ---- lock ---- */
 
@@ -134,6 +135,11 @@ static struct lw_ioapic_config ioapic_config(const struct lw_chip_config *config
 	};
 }
 
+static size_t routes_size(const struct lw_chip_config *config)
+{
+	return lw_routes_size(config->gsis, ROUTES_OF(config->gsis));
+}
+
 /* Where everything lies; 0 if the configuration is out of range. */
 static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 {
@@ -157,9 +163,9 @@ static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 	c->pairs = size;
 	size += lw_round_up((size_t)config->nvcpus * 256u * sizeof(struct pair), LW_CHIP_ALIGN);
 	c->routes = size;
-	if (!lw_routes_size(config->gsis, config->gsis))
+	if (!routes_size(config))
 		return 0;
-	return size + lw_routes_size(config->gsis, config->gsis);
+	return size + routes_size(config);
 }
 
 size_t lw_chip_size(const struct lw_chip_config *config)
@@ -194,7 +200,7 @@ static struct lw_route identity(const void *arg, size_t n)
 static int identity_routes(struct lw_chip *c, const struct lw_chip_config *config)
 {
 	struct lw_route_source from = {.get = identity, .arg = config};
-	int err = lw_routes_init(lw_chip_routes(c), config->gsis, config->gsis);
+	int err = lw_routes_init(lw_chip_routes(c), config->gsis, ROUTES_OF(config->gsis));
 
 	for (uint32_t n = 0; n < config->nioapics; n++)
 		from.count += config->ioapic[n].pins;

@@ -25,7 +25,7 @@ struct lw_chip {
 	void *ctx;
 	const struct lw_eoi_hooks *hooks;
 	void *eoi;
-	uint32_t nvcpus, nioapics, gsis;
+	uint32_t nvcpus, nioapics;
 	bool x2apic;
 	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
 	size_t lapics, routes, pairs; /* offsets in this block */

@@ -191,8 +191,10 @@ int lw_chip_line(struct lw_chip *c, uint32_t gsi, uint32_t source, bool level)
 {
 	struct lw_route found[LW_ROUTES_PER_GSI];
 	size_t count = lw_routes_find(lw_chip_routes(c), gsi, found);
-	int err = count ? 0 : -EINVAL;
+	int err = 0;
 
+	if (!count || source >= LW_IOAPIC_MAX_SOURCES)
+		return -EINVAL;
 	for (size_t n = 0; n < count; n++) {
 		const struct lw_route *r = &found[n];
 		int one = 0;

@@ -57,11 +57,11 @@ static void ioapic_record(void *ctx, uint32_t vcpu, uint8_t vector, bool open)
 }
 
 /* What was let go is let go in every I/O APIC: env->release sees to it. */
-static bool ioapic_fell(void *ctx, uint32_t vcpu, uint8_t vector)
+static void ioapic_fell(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	const struct lw_chip *c = ctx;
 
-	return c->hooks->fell(c->eoi, vcpu, vector);
+	c->hooks->fell(c->eoi, vcpu, vector);
 }
 
 static enum lw_recall ioapic_recall(void *ctx, uint32_t vcpu, uint8_t vector)

@@ -149,9 +149,11 @@ void lw_pin_close(struct lw_ioapic *io, struct lw_pin *p)
 {
 	uint8_t vector = p->vector;
 	uint32_t vcpu = p->vcpu;
+	bool known = !(p->flags & ANYBODY);
 
 	resolve(io, p, UINT32_MAX);
-	tell_closed(io, p, vector, vcpu);
+	if (known)
+		tell_closed(io, p, vector, vcpu);
 }
 
 /* ---- delivery ---- */
@@ -409,6 +411,8 @@ bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint
 
 void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
+	if (!io->ops->recall)
+		return;
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			io->pin[n].flags |= LET_GO | DOUBTED;

@@ -282,7 +282,11 @@ static enum lw_publish deliver(void *eoi, uint32_t vcpu, uint8_t vector)
 
 static bool leaves(void *eoi, uint32_t vcpu, uint8_t vector)
 {
-	return lw_eoi_in_set(eoi, vcpu, vector, true);
+	const struct lw_eoi *e = eoi;
+
+	/* Out of guest mode the VMM carries out the EOI, and what is not loaded yet counts too. */
+	return lw_eoi_in_set(e, vcpu, vector, true) ||
+	       (atomic_load(&e->vcpu[vcpu].mode) == OUT && lw_eoi_in_set(e, vcpu, vector, false));
 }
 
 static void ended(void *eoi, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found)

@@ -86,15 +86,13 @@ static inline void rig_route(void *ctx, const struct lw_msg *before, const struc
 	     after->level ? 'L' : 'E');
 }
 
-static inline bool rig_fell(void *ctx, uint32_t vcpu, uint8_t vector)
+static inline void rig_fell(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	(void)ctx;
 	assert_true(rig.locked);
 	note("fell%u:%02x ", vcpu, vector);
-	if (!rig.lets_go || !lw_ioapic_releasable_locked(rig.io, vcpu, vector))
-		return false;
-	lw_ioapic_release_locked(rig.io, vcpu, vector);
-	return true;
+	if (rig.lets_go && lw_ioapic_releasable_locked(rig.io, vcpu, vector))
+		lw_ioapic_release_locked(rig.io, vcpu, vector);
 }
 
 static inline enum lw_recall rig_recall(void *ctx, uint32_t vcpu, uint8_t vector)

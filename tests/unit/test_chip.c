@@ -195,6 +195,7 @@ static void gsi_routes_lead_to_pins_and_msis(void **state)
 	assert_int_equal(lw_chip_line(rig.chip, 9, 32, true), -EINVAL);
 	assert_int_equal(lw_chip_line(rig.chip, 10, 0, true), -EINVAL);
 	assert_int_equal(lw_chip_line(rig.chip, 11, 0, true), -EINVAL);
+	assert_int_equal(lw_chip_line(rig.chip, 11, 32, false), -EINVAL);
 	assert_int_equal(lw_chip_line(rig.chip, 12, 0, true), -EINVAL);
 	assert_int_equal(lw_chip_line(rig.chip, UINT32_MAX, 0, true), -EINVAL);
 }

@@ -91,7 +91,8 @@ static void a_bitmap_has_what_was_loaded(void **state)
 	world_open(LW_EOI_ARMED, LW_EOI_HARDWARE);
 	deliver(1, 0x31);
 	deliver(1, 0xff);
-	assert_true(in_set(1, 0x31) && !loaded(1, 0x31) && !leaves(1, 0x31));
+	/* Out of guest mode the VMM carries out EOIs, and knows what is not loaded yet. */
+	assert_true(in_set(1, 0x31) && !loaded(1, 0x31) && leaves(1, 0x31));
 	lw_eoi_bitmap(world.eoi, 1, bitmap);
 	assert_int_equal(bitmap[0] | bitmap[3], 0);
 	enter(1);

@@ -204,6 +204,11 @@ static void anybody_may_end_what_an_unknown_taker_has(void **state)
 	assert_int_equal(eoi(3, 0x32), LW_EOI_SUPERFLUOUS);
 	assert_int_equal(eoi(42, 0x31), LW_EOI_NECESSARY);
 	assert_false(remote_irr(7));
+	line(7, true);
+	rig.diary[0] = '\0';
+	write_low(7, rte_of(1, 0x31, 0)); /* nobody can be told that it ended */
+	assert_diary("route31L-31E ");
+	assert_false(remote_irr(7));
 }
 
 /* ---- nobody takes it ---- */
@@ -234,6 +239,10 @@ static void what_was_refused_is_forgotten_when_the_line_drops(void **state)
 	line(9, true);
 	line(7, false);
 	assert_int_equal(rte_at(7) & LW_RTE_PENDING, 0);
+	program(11, rte_of(1, 0x42, LEVEL));
+	line(11, true);
+	write_low(11, rte_of(1, 0x42, LEVEL | MASKED)); /* masked: nothing waits to be sent */
+	assert_int_equal(rte_at(11) & LW_RTE_PENDING, 0);
 	write_low(9, rte_of(1, 0x41, MASKED));
 	assert_int_equal(rte_at(9) & LW_RTE_PENDING, 0);
 	rig.refuse = false;
