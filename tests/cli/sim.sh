@@ -59,7 +59,7 @@ scenarios = sys.argv[2].split()
 policies = ["static", "scan", "track-v4", "track", "armed", "lazy"]
 assert [(r["scenario"], r["policy"]) for r in runs] == \
     [(s, p) for s in scenarios for p in policies]
-words = {"scenario", "policy", "bitmap", "irqchip"}
+words = {"scenario", "policy", "bitmap", "irqchip", "order"}
 numbers = {"seed", "count", "vcpus", "pins", "interrupts", "necessary", "redundant", "superfluous",
            "elided", "lost", "doubled", "phantom", "kicks_reconfig", "kicks_arm",
            "routes_scanned", "reloads", "cost_exit", "cost_kick", "cost_scan"}
