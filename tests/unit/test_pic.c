@@ -49,6 +49,9 @@ static void no_op_is_needed(void **state)
 
 	(void)state;
 	assert_int_equal(lw_pic_init(rig.pic, &config), 0);
+	pulse(7);
+	pulse(0);
+	assert_int_equal(inta(), 0); /* the order is the fully nested one from the start */
 	init_master(0);
 	pulse(3);
 	assert_true(lw_pic_intr(rig.pic));
@@ -190,10 +193,13 @@ static void icw1_of_the_slave_tells_its_own_pins(void **state)
 	pulse(12);
 	assert_int_equal(inta(), 0x2c);
 	pulse(13);
+	line(10, true); /* the slave's own input 2, a pin like any other */
 	assert_diary("+-");
 	init_slave(0);
-	assert_diary("12 13 ");
+	assert_diary("10 12 13 ");
 	assert_int_equal(isr(MASTER), 0x04);
+	line(10, true);
+	assert_int_equal(irr(SLAVE), 0);
 }
 
 /* A master set up again while the slave's output is high must not wait for it to fall. */
@@ -225,6 +231,10 @@ static void reset_tells_what_it_drops_and_keeps_lines(void **state)
 	line(9, false);
 	line(9, true);
 	assert_int_equal(inta(), 0x29);
+	pulse(1);
+	assert_diary("+-+");
+	lw_pic_reset(rig.pic);
+	assert_diary("-1 9 ");
 }
 
 /* ---- edge and level ---- */

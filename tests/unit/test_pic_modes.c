@@ -107,6 +107,10 @@ static void set_priority_names_the_lowest(void **state)
 	assert_int_equal(order(), 0x5670134);
 	out(MASTER, SET_LOWEST | 0);
 	assert_int_equal(order(), 0x1345670);
+	pulse(4);
+	inta();
+	out(MASTER, SET_LOWEST | 4); /* no EOI */
+	assert_int_equal(isr(MASTER), 0x10);
 }
 
 static void rotate_on_non_specific_eoi(void **state)
@@ -297,6 +301,31 @@ static void the_slave_is_polled_alone_or_after_the_master(void **state)
 	assert_diary("12 +-11 ");
 }
 
+static void a_poll_of_the_master_leaves_the_slave_s_request(void **state)
+{
+	(void)state;
+	pulse(12);
+	pulse(1);
+	out(MASTER, POLL);
+	assert_int_equal(in(MASTER), 0x81);
+	assert_int_equal(irr(MASTER), 0x04);
+	out(MASTER, EOI);
+	assert_int_equal(inta(), 0x2c);
+}
+
+static void an_ocw3_changes_only_what_it_names(void **state)
+{
+	(void)state;
+	pulse(3);
+	inta();
+	out(MASTER, READ_ISR);
+	out(MASTER, SMM_OFF);
+	assert_int_equal(in(MASTER), 0x08);
+	out(MASTER, 0x09); /* RIS without RR */
+	out(MASTER, 0x08);
+	assert_int_equal(in(MASTER), 0x08);
+}
+
 static void wide_accesses_go_to_one_port_after_another(void **state)
 {
 	(void)state;
@@ -448,6 +477,8 @@ int main(void)
 		cmocka_unit_test_setup(a_poll_acknowledges, setup),
 		cmocka_unit_test_setup(a_poll_in_automatic_eoi_mode_ends, setup),
 		cmocka_unit_test_setup(the_slave_is_polled_alone_or_after_the_master, setup),
+		cmocka_unit_test_setup(a_poll_of_the_master_leaves_the_slave_s_request, setup),
+		cmocka_unit_test_setup(an_ocw3_changes_only_what_it_names, setup),
 		cmocka_unit_test_setup(wide_accesses_go_to_one_port_after_another, setup),
 		cmocka_unit_test_setup(other_ports_and_widths_are_not_there, setup),
 		cmocka_unit_test_setup(every_value_at_every_port_at_every_width, setup),
