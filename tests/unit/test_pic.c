@@ -237,6 +237,21 @@ static void reset_tells_what_it_drops_and_keeps_lines(void **state)
 	assert_diary("-1 9 ");
 }
 
+static void reset_keeps_every_source_of_every_line(void **state)
+{
+	(void)state;
+	for (uint32_t pin = 0; pin < 16; pin++)
+		lw_pic_line(rig.pic, pin, 5, true);
+	lw_pic_reset(rig.pic);
+	for (uint32_t pin = 0; pin < 16; pin++) {
+		if (pin == 2)
+			continue;
+		pulse(pin); /* under the other source: the line does not move */
+		line(pin, true);
+	}
+	assert_int_equal(irr(MASTER) | irr(SLAVE), 0);
+}
+
 /* ---- edge and level ---- */
 
 static void an_edge_requests_once(void **state)
@@ -478,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup(icw1_of_the_slave_tells_its_own_pins, setup),
 		cmocka_unit_test_setup(icw1_of_the_master_does_not_strand_the_slave, setup),
 		cmocka_unit_test_setup(reset_tells_what_it_drops_and_keeps_lines, setup),
+		cmocka_unit_test_setup(reset_keeps_every_source_of_every_line, setup),
 		cmocka_unit_test_setup(an_edge_requests_once, setup),
 		cmocka_unit_test_setup(a_level_requests_while_it_is_high, setup),
 		cmocka_unit_test_setup(ltim_makes_every_pin_level, setup),
