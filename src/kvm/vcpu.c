@@ -177,7 +177,7 @@ static void *vcpu_thread(void *argument)
 		vcpu->event = event;
 		pthread_cond_broadcast(&vm->changed);
 		while (vcpu->event != LW_VM_NOTHING && !vcpu->stopping)
-			pthread_cond_wait(&vm->changed, &vm->lock);
+			lw_vm_wait(vm);
 		pthread_mutex_unlock(&vm->lock);
 	}
 	return NULL;

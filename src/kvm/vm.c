@@ -128,16 +128,31 @@ static const char *event_name(enum lw_vm_event event)
 	return names[event];
 }
 
+void lw_vm_wait(struct lw_vm *vm)
+{
+	const long tenth = 100000000, second = 1000000000;
+	struct timespec limit;
+
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_nsec += tenth;
+	if (limit.tv_nsec >= second) {
+		limit.tv_nsec -= second;
+		limit.tv_sec++;
+	}
+	(void)pthread_cond_timedwait(&vm->changed, &vm->lock, &limit);
+}
+
 /* Under the lock; returns what the vCPU tells next, or LW_VM_NOTHING when patience is over. */
 static enum lw_vm_event wait_for_event(struct lw_vm *vm, struct lw_vcpu *vcpu)
 {
-	struct timespec limit;
-	int err = 0;
+	struct timespec begun, now;
 
-	clock_gettime(CLOCK_MONOTONIC, &limit);
-	limit.tv_sec += vm->patience;
-	while (vcpu->event == LW_VM_NOTHING && err != ETIMEDOUT)
-		err = pthread_cond_timedwait(&vm->changed, &vm->lock, &limit);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	now = begun;
+	while (vcpu->event == LW_VM_NOTHING && now.tv_sec - begun.tv_sec <= vm->patience) {
+		lw_vm_wait(vm);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
 	vcpu->seen = vcpu->event != LW_VM_NOTHING;
 	return vcpu->event;
 }

@@ -84,6 +84,12 @@ bool lw_vm_destroy(struct lw_vm *vm);
 int lw_vm_step(struct lw_vm *vm, unsigned cpu, enum lw_vm_event event, uint32_t vector,
 	       uint32_t *value, struct lw_reason *reason);
 
+/*
+ * Under the lock: waits for something to change, a tenth of a second at the most; look again
+ * afterwards. Not for ever, because glibc before 2.41 can lose a wake-up (its bug 25847).
+ */
+void lw_vm_wait(struct lw_vm *vm);
+
 /* Lets a vCPU that stopped at the last step go on, without waiting. */
 void lw_vm_resume(struct lw_vm *vm, unsigned cpu);
 

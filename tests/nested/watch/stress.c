@@ -91,16 +91,6 @@ static void *keep_awake(void *argument)
 	return NULL;
 }
 
-/* For something to change; not for ever, so that the end cannot be missed. */
-static void wait_a_little(struct lw_vm *vm)
-{
-	struct timespec limit;
-
-	clock_gettime(CLOCK_MONOTONIC, &limit);
-	limit.tv_sec++;
-	(void)pthread_cond_timedwait(&vm->changed, &vm->lock, &limit);
-}
-
 /* The guest tells the end of each handler and waits to be resumed. */
 static void *keep_running(void *argument)
 {
@@ -111,7 +101,7 @@ static void *keep_running(void *argument)
 	pthread_mutex_lock(&vm->lock);
 	while (!atomic_load(&stress->over)) {
 		if (vcpu->event == LW_VM_NOTHING || vcpu->event == LW_VM_BROKEN) {
-			wait_a_little(vm);
+			lw_vm_wait(vm);
 			continue;
 		}
 		if (vcpu->event == LW_VM_DONE && (vcpu->value & 0xff) == VECTOR)
