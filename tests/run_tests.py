@@ -145,6 +145,9 @@ def run_suite(spec, quick_all, totals):
     build, suite, *rest = spec.split(":")
     quick = quick_all or rest == ["quick"]
     tests = list(tests_of(build, suite))
+    if not tests:
+        print(f"FAILED {build} has no tests of suite {suite}", flush=True)
+        totals[1] += 1
 
     def one(test):
         return (test, *run_program(test, quick))

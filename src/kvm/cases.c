@@ -26,6 +26,8 @@ static const struct lw_case cases[] = {
 	{"vector-rewrite", true, true, {0, SERVED}, {0, OTHER}, SERVED},
 };
 
+#define ENDED_EARLY 1 /* beside 0 and negative errnos */
+
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
 unsigned lw_case_bit(const char *name)
@@ -64,7 +66,7 @@ static int lower_and_reroute(struct lw_vm *vm, const struct lw_pin_ops *pin,
 
 /*
  * An interrupt comes into service on vCPU 0, the pin is rerouted, the interrupt is EOI'd. Returns
- * -EAGAIN when this KVM had ended it before the guest did.
+ * ENDED_EARLY when this KVM had ended it before the guest did.
  */
 static int serve_one(struct lw_vm *vm, const struct lw_pin_ops *pin, const struct lw_case *c,
 		     enum lw_half_order order, struct lw_reason *reason)
@@ -77,7 +79,7 @@ static int serve_one(struct lw_vm *vm, const struct lw_pin_ops *pin, const struc
 	if (err == 0)
 		err = lw_vm_in_service(vm, 0, SERVED, &in_service, reason);
 	if (err == 0 && !in_service)
-		return -EAGAIN;
+		return ENDED_EARLY;
 	if (err == 0)
 		err = lower_and_reroute(vm, pin, c, order, reason);
 	if (err == 0)
@@ -165,7 +167,7 @@ static int run_in_vm(struct lw_vm *vm, const struct lw_pin_ops *pin, const struc
 				   : serve_one(vm, pin, c, order, reason);
 	if (err == 0 && c->level)
 		err = pin->arrived(vm, SERVED, &arrived, reason);
-	if (err < 0)
+	if (err != 0)
 		return err;
 	if (c->level)
 		result->arrival = arrived ? LW_ARRIVED : LW_LOST;
@@ -186,6 +188,7 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 	*result = (struct lw_case_result){
 		.name = c->name,
 		.control = !c->rerouted,
+		.verdict = LW_CANNOT_TELL, /* until it has run */
 		.counted = !(probe->ignored & lw_case_bit(c->name)),
 	};
 	if (c->rerouted && pin->irqchip == LW_VM_INKERNEL)
@@ -197,7 +200,7 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 		err = run_in_vm(vm, pin, c, order, &how, result);
 	if (lw_vm_destroy(vm))
 		free(vm);
-	if (err == -EAGAIN && !mode->pending) {
+	if (err == ENDED_EARLY && !mode->pending) {
 		mode->pending = true;
 		return run_case(probe, pin, c, order, mode, result);
 	}

@@ -122,10 +122,12 @@ void lw_judge_mode(struct lw_mode_result *mode)
 		return;
 	}
 	/* An unclean control says that the ruler is bent. */
-	if (control->verdict == LW_STALE || control->verdict == LW_LOSES_EOI) {
+	if (control->verdict != LW_CLEAN) {
 		mode->verdict = LW_CANNOT_TELL;
-		lw_reason_set(&mode->reason, -EPROTO,
-			      "the control, where nothing is reconfigured, was not clean");
+		mode->reason = control->reason;
+		if (!mode->reason.text[0])
+			lw_reason_set(&mode->reason, -EPROTO,
+				      "the control, where nothing is reconfigured, was not clean");
 		return;
 	}
 	mode->verdict = LW_CLEAN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "test.h"
 
+#include "kvm/cases.h"
 #include "kvm/verdict.h"
 
 #include <string.h>
@@ -202,6 +203,36 @@ static void exit_status_says_affected_or_not(void **state)
 	assert_int_equal(lw_verdict_exit_status(modes, 2), 1);
 }
 
+/* A KVM on which nothing works must not look like one on which all is well. */
+static void cases_that_could_not_run_are_not_clean(void **state)
+{
+	struct lw_kvm broken = {.fd = -1, .split = true, .inkernel = true};
+	struct lw_probe probe = {.kvm = &broken, .count = 2};
+	struct lw_mode_result modes[LW_PROBE_MODES];
+
+	(void)state;
+	lw_probe_run(&probe, modes);
+	for (size_t m = 0; m < LW_PROBE_MODES; m++) {
+		assert_int_equal(modes[m].verdict, LW_CANNOT_TELL);
+		assert_true(modes[m].reason.text[0]);
+		for (size_t c = 0; c < modes[m].case_count; c++)
+			assert_int_equal(modes[m].cases[c].verdict, LW_CANNOT_TELL);
+	}
+	assert_int_equal(lw_verdict_exit_status(modes, LW_PROBE_MODES), 2);
+}
+
+/* A control that says nothing gives no ruler for the others. */
+static void a_control_that_cannot_tell_lets_nothing_be_told(void **state)
+{
+	struct lw_mode_result mode = {.case_count = 2};
+
+	(void)state;
+	mode.cases[0] = (struct lw_case_result){.counted = true, .verdict = LW_CANNOT_TELL};
+	mode.cases[1] = (struct lw_case_result){.counted = true, .verdict = LW_STALE};
+	lw_judge_mode(&mode);
+	assert_int_equal(mode.verdict, LW_CANNOT_TELL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +247,8 @@ int main(void)
 		cmocka_unit_test(calibration_takes_no_noise),
 		cmocka_unit_test(calibration_may_find_nothing),
 		cmocka_unit_test(a_mode_is_its_worst_counted_case),
+		cmocka_unit_test(cases_that_could_not_run_are_not_clean),
+		cmocka_unit_test(a_control_that_cannot_tell_lets_nothing_be_told),
 		cmocka_unit_test(a_bent_ruler_tells_nothing),
 		cmocka_unit_test(exit_status_says_affected_or_not),
 	};
