@@ -29,9 +29,11 @@ struct lw_chip; /* opaque; lw_chip_size() bytes */
 
 /* What happened, for tracing and counting. */
 enum lw_trace_kind {
-	LW_TRACE_POSTED,  /* a message was taken: vcpu, vector, level, gsi or -1 */
-	LW_TRACE_EOI,     /* vcpu, vector, left; found if it left */
-	LW_TRACE_RESOLVED /* a look found that a let-go EOI has been: vcpu, vector */
+	LW_TRACE_POSTED,   /* a message was taken, perhaps handed to its owner first: vcpu, vector,
+			      level, gsi or -1 */
+	LW_TRACE_EOI,      /* vcpu, vector, left; found if it left */
+	LW_TRACE_RESOLVED, /* a look found that a let-go EOI has been: vcpu, vector */
+	LW_TRACE_PUBLISHED /* the vector is pending in the LAPIC: vcpu, vector, level */
 };
 
 struct lw_trace {

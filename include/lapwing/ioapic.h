@@ -74,6 +74,9 @@ struct lw_ioapic_ops {
 	void (*fell)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock. A record that was let go matters again. Without it, none is let go. */
 	enum lw_recall (*recall)(void *ctx, uint32_t vcpu, uint8_t vector);
+	/* Under the lock. Null, or: ops->recall said LW_RECALL_GONE; resolve the pair in every I/O
+	 * APIC, by lw_ioapic_gone_locked(). Null: it is resolved in this one. */
+	void (*gone)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock. A record of (vcpu, vector) ended otherwise than by that vCPU's EOI. */
 	void (*closed)(void *ctx, uint32_t vcpu, uint8_t vector);
 	/* Under the lock. Null, or told of each taker of a record when it is opened and when it
@@ -83,7 +86,8 @@ struct lw_ioapic_ops {
 	 * lw_ioapic_scan_locked() only. */
 	bool (*matches)(void *ctx, uint32_t vcpu, const struct lw_msg *msg);
 	/* After unlock. A level delivery of a pin with lw_ioapic_notify() on has been resolved:
-	 * the device may be sampled again. */
+	 * the device may be sampled again. Until it returns the pin delivers nothing, so that a
+	 * line which it lowers is not delivered twice. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	/* After unlock. 10,000 EOIs in a row found the line still high. Redelivery waits until the
 	 * VMM calls lw_ioapic_resume(), some 10 ms later; null: it does not wait. */
@@ -202,6 +206,10 @@ void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vecto
 /* The EOI of (vcpu, vector) has been, under suppressed broadcasts, and resolved nothing: never let
  * go of these records. */
 void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+
+/* The EOI of (vcpu, vector) is known to have been, unseen, or never to come: resolve every record
+ * of the pair, LW_IOAPIC_STRICT or not. */
+void lw_ioapic_gone_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 
 /* Resolve those records of (vcpu, vector) that were ever let go, without knowing whether their EOI
  * has been. At worst a line that rises again before it is delivered early. */

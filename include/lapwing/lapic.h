@@ -2,9 +2,10 @@
 /*
  * The local APIC of one vCPU (Intel SDM vol. 3, chapter 11).
  *
- * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. lw_lapic_post(), lw_lapic_accepts(),
- * lw_lapic_ppr() and lw_lapic_matches() may be called by any thread at any time; all else only by
- * the owner, or by anyone while the owner is stopped. Nothing here blocks or takes a lock.
+ * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. Any thread may call, at any time,
+ * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_matches() and
+ * lw_lapic_suppresses(). All else only the owner may, or anyone while the owner is stopped. Nothing
+ * here blocks or takes a lock.
  */
 #ifndef LAPWING_LAPIC_H
 #define LAPWING_LAPIC_H
@@ -107,7 +108,7 @@ bool lw_lapic_irr(const struct lw_lapic *lapic, uint8_t vector);
 bool lw_lapic_isr(const struct lw_lapic *lapic, uint8_t vector);
 bool lw_lapic_tmr(const struct lw_lapic *lapic, uint8_t vector);
 
-/* Does the guest suppress EOI broadcasts (SVR bit 12)? Owner. */
+/* Does the guest suppress EOI broadcasts (SVR bit 12)? Any thread. */
 bool lw_lapic_suppresses(const struct lw_lapic *lapic);
 
 /*

@@ -39,14 +39,12 @@ void lw_chip_unlock(void *ctx)
 /* An EOI that left, and whether it is to be broadcast to the I/O APICs. */
 static enum lw_eoi_class eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool broadcast)
 {
-	enum lw_eoi_class found;
+	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS; /* unless it resolves something */
 
 	c->hooks->exit(c->eoi, vcpu);
 	lw_chip_lock(c);
 	if (broadcast)
 		found = lw_chip_resolve(c, vcpu, vector);
-	else
-		found = lw_chip_in_flight(c, vcpu, vector) ? LW_EOI_NECESSARY : LW_EOI_SUPERFLUOUS;
 	c->hooks->ended(c->eoi, vcpu, vector, found);
 	trace(c, &(struct lw_trace){.kind = LW_TRACE_EOI,
 				    .vcpu = vcpu,

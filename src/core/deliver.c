@@ -58,9 +58,16 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 {
 	enum lw_post answer = lw_lapic_post(lapic(c, vcpu), vector, level);
 
+	if (answer == LW_POST_REFUSED)
+		return false;
+	trace(c, &(struct lw_trace){.kind = LW_TRACE_PUBLISHED,
+				    .vcpu = vcpu,
+				    .gsi = NO_GSI,
+				    .vector = vector,
+				    .level = level});
 	if (answer == LW_POST_NOTIFY)
 		notify(c, vcpu);
-	return answer != LW_POST_REFUSED;
+	return true;
 }
 
 /* Armed first, posted after: an EOI can't come before its bit. */

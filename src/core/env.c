@@ -67,14 +67,19 @@ static void ioapic_fell(void *ctx, uint32_t vcpu, uint8_t vector)
 static enum lw_recall ioapic_recall(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	const struct lw_chip *c = ctx;
-	enum lw_recall where = c->hooks->recall(c->eoi, vcpu, vector);
 
-	if (where == LW_RECALL_GONE)
-		trace(c, &(struct lw_trace){.kind = LW_TRACE_RESOLVED,
-					    .vcpu = vcpu,
-					    .gsi = NO_GSI,
-					    .vector = vector});
-	return where;
+	return c->hooks->recall(c->eoi, vcpu, vector);
+}
+
+/* Also what a policy asks: every record of the pair, in every I/O APIC. */
+static void gone(void *ctx, uint32_t vcpu, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	trace(c, &(struct lw_trace){
+			 .kind = LW_TRACE_RESOLVED, .vcpu = vcpu, .gsi = NO_GSI, .vector = vector});
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_gone_locked(ioapic(c, n), vcpu, vector);
 }
 
 static void ioapic_closed(void *ctx, uint32_t vcpu, uint8_t vector)
@@ -106,10 +111,10 @@ static void ioapic_storm(void *ctx, uint32_t gsi)
 	c->ops->storm(c->ctx, gsi);
 }
 
-#define IOAPIC_OPS                                                                   \
-	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver,    \
-	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall,         \
-	.closed = ioapic_closed, .record = ioapic_record, .matches = ioapic_matches, \
+#define IOAPIC_OPS                                                                         \
+	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver,          \
+	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall, .gone = gone, \
+	.closed = ioapic_closed, .record = ioapic_record, .matches = ioapic_matches,       \
 	.resample = ioapic_resample
 
 /* Without somebody to time a storm's delay there is none. */
@@ -143,22 +148,13 @@ static bool env_holds(void *ctx, uint32_t vcpu, uint8_t vector)
 	return lw_lapic_holds(lapic(ctx, vcpu), vector);
 }
 
-static void env_gone(void *ctx, uint32_t vcpu, uint8_t vector)
-{
-	const struct lw_chip *c = ctx;
-
-	trace(c, &(struct lw_trace){
-			 .kind = LW_TRACE_RESOLVED, .vcpu = vcpu, .gsi = NO_GSI, .vector = vector});
-	lw_chip_resolve(c, vcpu, vector);
-}
-
 /* A LAPIC that was disabled since it was asked takes nothing: the pins try elsewhere. */
 static void env_publish(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	const struct lw_chip *c = ctx;
 
 	if (!lw_chip_post(c, vcpu, vector, true))
-		env_gone(ctx, vcpu, vector);
+		gone(ctx, vcpu, vector);
 }
 
 static void env_kick(void *ctx, uint32_t vcpu)
@@ -290,7 +286,7 @@ const struct lw_eoi_env *lw_chip_env(void)
 		.release = env_release,
 		.finish = env_finish,
 		.keep = env_keep,
-		.gone = env_gone,
+		.gone = gone,
 		.there = env_there,
 	};
 

@@ -112,6 +112,7 @@ static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
 	if (p->flags & NOTIFY && io->ops->resample) {
 		lw_set_add(io->resample, lw_pin_number(io, p));
 		io->owed = true;
+		p->flags |= SAMPLING;
 	}
 }
 
@@ -203,20 +204,24 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
 {
 	enum lw_recall where = LW_RECALL_THERE;
+	uint32_t vcpu = p->vcpu;
+	uint8_t vector = p->vector;
 
 	io->counters.recalls++;
 	if (!LW_LEFT_OUT(LW_RULE_LOAD_THEN_CHECK))
-		where = io->ops->recall(io->ctx, p->vcpu, p->vector);
-	if (where == LW_RECALL_GONE)
-		eoi_delivered(io, p->vcpu, p->vector, RECORD);
-	else if (where == LW_RECALL_THERE)
-		lw_ioapic_hold_locked(io, p->vcpu, p->vector);
+		where = io->ops->recall(io->ctx, vcpu, vector);
+	if (where == LW_RECALL_THERE)
+		lw_ioapic_hold_locked(io, vcpu, vector);
+	else if (where == LW_RECALL_GONE && io->ops->gone)
+		io->ops->gone(io->ctx, vcpu, vector);
+	else if (where == LW_RECALL_GONE)
+		lw_ioapic_gone_locked(io, vcpu, vector);
 }
 
 void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
 {
 	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p) || p->rte & LW_RTE_MASK ||
-	    p->flags & DELAYED)
+	    p->flags & (DELAYED | SAMPLING))
 		return;
 	if (!(p->flags & RECORD))
 		lw_pin_send(io, p);
@@ -224,9 +229,11 @@ void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
 		lw_pin_recall(io, p);
 }
 
-/* A line that is still asserted at its EOI. */
+/* A line that is still asserted at its EOI; with somebody to tell of it, once he has been told. */
 static void redeliver(struct lw_ioapic *io, struct lw_pin *p)
 {
+	if (p->flags & SAMPLING)
+		return;
 	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p)) {
 		p->storm = 0;
 		return;
@@ -240,6 +247,12 @@ static void redeliver(struct lw_ioapic *io, struct lw_pin *p)
 		return;
 	}
 	lw_pin_service(io, p);
+}
+
+void lw_pin_sampled(struct lw_ioapic *io, struct lw_pin *p)
+{
+	p->flags &= (uint16_t)~SAMPLING;
+	redeliver(io, p);
 }
 
 /* In the order of pins, whatever the index's. */
@@ -416,6 +429,11 @@ void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vecto
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
 		if (answers(io, &io->pin[n], vcpu))
 			io->pin[n].flags |= LET_GO | DOUBTED;
+}
+
+void lw_ioapic_gone_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	eoi_delivered(io, vcpu, vector, RECORD);
 }
 
 void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)

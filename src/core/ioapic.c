@@ -59,7 +59,7 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->pins = config->pins;
 	io->nvcpus = config->nvcpus;
 	io->flags = config->flags;
-	io->id = config->id;
+	io->id = io->id_at_reset = config->id;
 	io->version = config->version;
 	memset(io->head, NONE, sizeof(io->head));
 	for (uint32_t n = 0; n < io->pins; n++)
@@ -106,17 +106,18 @@ static void leave(struct lw_ioapic *io)
 	}
 	io->draining = true;
 	for (;;) {
-		void (*tell)(void *, uint32_t) = NULL;
+		bool sample = take(io, io->resample, &gsi);
 
-		if (take(io, io->resample, &gsi))
-			tell = io->ops->resample;
-		else if (take(io, io->storm, &gsi))
-			tell = io->ops->storm;
-		else
+		if (!sample && !take(io, io->storm, &gsi))
 			break;
 		unlock(io);
-		tell(io->ctx, gsi);
+		if (sample)
+			io->ops->resample(io->ctx, gsi);
+		else
+			io->ops->storm(io->ctx, gsi);
 		enter(io);
+		if (sample)
+			lw_pin_sampled(io, &io->pin[gsi - io->gsi_base]);
 	}
 	io->draining = io->owed = false;
 	unlock(io);
@@ -259,6 +260,7 @@ void lw_ioapic_reset(struct lw_ioapic *io)
 {
 	enter(io);
 	io->select = 0;
+	io->id = io->id_at_reset;
 	for (uint32_t n = 0; n < io->pins; n++) {
 		write_rte(io, &io->pin[n], LW_RTE_MASK);
 		lw_pin_drop(io, &io->pin[n]);

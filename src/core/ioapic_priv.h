@@ -25,8 +25,10 @@ enum pin_flags {
 	NOTIFY = 1u << 6,  /* tell ops->resample */
 	DELAYED = 1u << 7, /* storm: wait for lw_ioapic_resume() */
 	KEPT = 1u << 8,    /* the record must not be let go: its EOI has been, and did not count */
-	DOUBTED = 1u << 9 /* the record was let go once: its EOI may have been before another of the
-			     pair */
+	DOUBTED = 1u << 9, /* the record was let go once: its EOI may have been before another of
+			     the pair */
+	SAMPLING =
+		1u << 10, /* resolved, and ops->resample has yet to run: deliver nothing before */
 };
 #define OF_RECORD (RECORD | LET_GO | SEVERAL | ANYBODY | RESIDUE | KEPT | DOUBTED)
 
@@ -52,7 +54,7 @@ struct lw_ioapic {
 	void *ctx;
 	uint32_t gsi_base, pins, nvcpus, flags;
 	uint32_t select; /* IOREGSEL */
-	uint8_t id, version;
+	uint8_t id, id_at_reset, version;
 	bool draining;                /* somebody runs notifications */
 	bool owed;                    /* there are some */
 	uint32_t refused;             /* pins with REFUSED */
@@ -138,6 +140,9 @@ void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p);
 
 /* Note whether anybody took the pin's last attempt. */
 void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused);
+
+/* ops->resample has run: what is still asserted is delivered anew. */
+void lw_pin_sampled(struct lw_ioapic *io, struct lw_pin *p);
 
 /* A record that was let go matters again: find out whether its EOI has been. */
 void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p);

@@ -103,12 +103,16 @@ void lw_armed_init(struct lw_eoi *e, uint32_t vcpu)
 	}
 }
 
-/* What was delivered while EOIs were suppressed was not armed; from now on its EOI matters. */
+/* While EOIs are suppressed none matters. What was delivered meanwhile was not armed; from now on
+ * its EOI matters. */
 void lw_armed_broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed)
 {
-	for (uint32_t vector = LW_FIRST_VECTOR; !suppressed && vector < 256; vector++)
-		if (e->env->in_flight(e->ctx, vcpu, (uint8_t)vector))
+	for (uint32_t vector = LW_FIRST_VECTOR; vector < 256; vector++) {
+		if (suppressed)
+			lw_eoi_del(e, vcpu, (uint8_t)vector);
+		else if (e->env->in_flight(e->ctx, vcpu, (uint8_t)vector))
 			lw_eoi_add(e, vcpu, (uint8_t)vector);
+	}
 }
 
 const struct policy lw_policy_armed = {

@@ -239,6 +239,7 @@ static void try_pins(struct machine *m)
 void scenario_random_end(struct machine *m)
 {
 	m->resample = NULL;
+	m->slow_kicks = false;
 	quiesce(m);
 	m_finish(m);
 	try_pins(m);
@@ -258,6 +259,7 @@ void scenario_random(struct machine *m, const struct scenario_params *p)
 	uint64_t steps = p->count < STEPS ? STEPS : p->count;
 
 	m->resample = resampled;
+	m->slow_kicks = true;
 	for (uint32_t n = 0; n < m->config.vcpus; n++) {
 		m_ldr(m, n, 1u << n % 3);
 		m_enter(m, n);

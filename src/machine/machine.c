@@ -53,7 +53,9 @@ static void trace(void *ctx, const struct lw_trace *event)
 	struct machine *m = ctx;
 
 	if (event->kind == LW_TRACE_POSTED)
-		truth_posted(&m->truth, event->gsi, event->vcpu, event->vector, event->level);
+		truth_sent(&m->truth, event->gsi, event->vcpu, event->vector, event->level);
+	else if (event->kind == LW_TRACE_PUBLISHED)
+		truth_published(&m->truth, event->vcpu, event->vector);
 }
 
 static const struct lw_chip_ops chip_ops = {
@@ -173,6 +175,43 @@ static void start_step(struct machine *m)
 	truth_step(&m->truth);
 }
 
+/* Take what is pending. Guest mode. */
+static int take(struct machine *m, uint32_t vcpu)
+{
+	int vector = lw_lapic_accept(lw_chip_lapic(m->chip, vcpu));
+
+	if (vector >= 0) {
+		m->interrupts++;
+		truth_taken(&m->truth, vcpu, (uint8_t)vector);
+	}
+	return vector;
+}
+
+/* End what is in service. Returns whether the vCPU left guest mode for it. */
+static bool end(struct machine *m, uint32_t vcpu)
+{
+	uint8_t vector = (uint8_t)truth_serving(&m->truth, vcpu);
+	bool left = lw_chip_eoi_leaves(m->chip, vcpu, vector);
+
+	truth_eoi(&m->truth, vcpu, vector, left);
+	if (left)
+		m->vcpu[vcpu].in_guest = false;
+	lw_lapic_eoi(lw_chip_lapic(m->chip, vcpu));
+	return left;
+}
+
+/* A kick is on its way, and the vCPU still runs: it may take an interrupt, and end it, before the
+ * kick arrives. No draw of its own, as chance.c wants it. */
+static void run_on(struct machine *m, uint32_t vcpu)
+{
+	if (!m->slow_kicks || !(m->random >> 17 & 1))
+		return;
+	truth_step(&m->truth);
+	take(m, vcpu);
+	if (truth_serving(&m->truth, vcpu) >= 0 && end(m, vcpu))
+		enter(m, vcpu);
+}
+
 /* Send whoever was kicked through an exit, and a halted one back to sleep. */
 static void end_step(struct machine *m)
 {
@@ -181,6 +220,8 @@ static void end_step(struct machine *m)
 		bool was_in_guest = m->vcpu[vcpu].in_guest;
 
 		m->vcpu[vcpu].kicked = false;
+		if (was_in_guest)
+			run_on(m, vcpu);
 		truth_step(&m->truth);
 		leave(m, vcpu);
 		if (was_in_guest)
@@ -236,31 +277,19 @@ int m_take(struct machine *m, uint32_t vcpu)
 	if (!m->vcpu[vcpu].in_guest)
 		m_enter(m, vcpu);
 	start_step(m);
-	vector = lw_lapic_accept(lw_chip_lapic(m->chip, vcpu));
-	if (vector >= 0) {
-		m->interrupts++;
-		truth_taken(&m->truth, vcpu, (uint8_t)vector);
-	}
+	vector = take(m, vcpu);
 	end_step(m);
 	return vector;
 }
 
 void m_eoi(struct machine *m, uint32_t vcpu)
 {
-	int vector = truth_serving(&m->truth, vcpu);
-	bool left;
-
-	if (vector < 0)
+	if (truth_serving(&m->truth, vcpu) < 0)
 		return;
 	if (!m->vcpu[vcpu].in_guest)
 		m_enter(m, vcpu);
 	start_step(m);
-	left = lw_chip_eoi_leaves(m->chip, vcpu, (uint8_t)vector);
-	truth_eoi(&m->truth, vcpu, (uint8_t)vector, left);
-	if (left)
-		m->vcpu[vcpu].in_guest = false;
-	lw_lapic_eoi(lw_chip_lapic(m->chip, vcpu));
-	resume(m, vcpu, left);
+	resume(m, vcpu, end(m, vcpu));
 }
 
 void m_init(struct machine *m, uint32_t vcpu)
@@ -421,4 +450,5 @@ void m_finish(struct machine *m)
 		m_rte_read(m, 0, gsi); /* the first may only have asked */
 		truth_read(&m->truth, gsi, (m_rte_read(m, 0, gsi) & LW_RTE_REMOTE_IRR) != 0);
 	}
+	truth_close_books(&m->truth);
 }

@@ -47,6 +47,7 @@ struct machine {
 	uint32_t kicks;
 	uint64_t interrupts; /* taken by guests */
 	uint64_t random;     /* generator state */
+	bool slow_kicks;     /* a kicked vCPU may run on a little */
 	void *storage[2];    /* chip, engine */
 	/* Called when a pin asks for it; may call m_line(). Null: nothing. */
 	void (*resample)(struct machine *m, uint32_t gsi);

@@ -10,6 +10,7 @@
 
 enum stage {
 	NOWHERE,
+	SENT,
 	PENDING,
 	SERVING,
 	WAITING, /* EOI'd here while broadcasts were suppressed, so still in flight */
@@ -139,15 +140,22 @@ static void note(struct truth *t, uint32_t pin, uint8_t vector)
 	t->open[vector]++;
 }
 
-void truth_posted(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, bool level)
+static uint64_t identify(struct truth *t, const struct truth_lapic *l, uint8_t vector)
+{
+	if (l->sent[vector])
+		return l->sent[vector];
+	if (l->pending[vector]) /* it coalesces */
+		return l->pending[vector];
+	t->counts.identities++;
+	return t->next_id++;
+}
+
+void truth_sent(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, bool level)
 {
 	struct truth_lapic *l = &t->lapic[vcpu];
 	struct truth_pin *p;
 
-	if (!l->pending[vector]) {
-		l->pending[vector] = t->next_id++;
-		t->counts.identities++;
-	}
+	l->sent[vector] = identify(t, l, vector);
 	if (gsi < 0 || !level)
 		return;
 	p = &t->pin[gsi];
@@ -157,11 +165,28 @@ void truth_posted(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, b
 		p->fell = false;
 		clear_stages(t, (uint32_t)gsi);
 		note(t, (uint32_t)gsi, vector);
-		p->id = l->pending[vector];
+		p->id = l->sent[vector];
 		p->step = t->step;
 	}
 	p->state = TRUTH_OPEN;
-	*stage_of(t, vcpu, (uint32_t)gsi) = PENDING;
+	*stage_of(t, vcpu, (uint32_t)gsi) = SENT;
+}
+
+static void promote(struct truth *t, uint32_t vcpu, uint8_t vector, enum stage from, enum stage to)
+{
+	for (uint32_t n = 0; t->open[vector] && n < t->pins; n++)
+		if (t->pin[n].vector == vector && *stage_of(t, vcpu, n) == from)
+			*stage_of(t, vcpu, n) = (uint8_t)to;
+}
+
+void truth_published(struct truth *t, uint32_t vcpu, uint8_t vector)
+{
+	struct truth_lapic *l = &t->lapic[vcpu];
+
+	if (!l->pending[vector])
+		l->pending[vector] = l->sent[vector];
+	l->sent[vector] = 0;
+	promote(t, vcpu, vector, SENT, PENDING);
 }
 
 void truth_taken(struct truth *t, uint32_t vcpu, uint8_t vector)
@@ -173,11 +198,7 @@ void truth_taken(struct truth *t, uint32_t vcpu, uint8_t vector)
 	l->serving[vector] = l->pending[vector];
 	l->pending[vector] = 0;
 	l->in_service[vector] = true;
-	if (!t->open[vector])
-		return;
-	for (uint32_t n = 0; n < t->pins; n++)
-		if (t->pin[n].vector == vector && *stage_of(t, vcpu, n) == PENDING)
-			*stage_of(t, vcpu, n) = SERVING;
+	promote(t, vcpu, vector, PENDING, SERVING);
 }
 
 int truth_serving(const struct truth *t, uint32_t vcpu)
@@ -211,7 +232,7 @@ static void left_guest(struct truth *t, uint32_t vcpu, uint8_t vector, bool supp
 		else
 			close_delivery(t, n);
 	}
-	if (live)
+	if (live && !suppressed)
 		t->counts.necessary++;
 	else if (residue)
 		t->counts.redundant++;
@@ -227,7 +248,8 @@ static bool is_with_any(struct truth *t, uint32_t pin, enum stage stage)
 
 static bool has_takers(struct truth *t, uint32_t pin)
 {
-	return is_with_any(t, pin, PENDING) || is_with_any(t, pin, SERVING);
+	return is_with_any(t, pin, SENT) || is_with_any(t, pin, PENDING) ||
+	       is_with_any(t, pin, SERVING);
 }
 
 /* Nobody outside saw it. What is still pending has its own EOI to come. */
@@ -307,7 +329,8 @@ static bool may_be_told(const struct truth *t, const struct truth_pin *p)
 {
 	const struct truth_lapic *l = &t->lapic[p->taker];
 
-	return p->state == TRUTH_UNSEEN && (l->pending[p->vector] || l->serving[p->vector]);
+	return p->state == TRUTH_UNSEEN &&
+	       (l->sent[p->vector] || l->pending[p->vector] || l->serving[p->vector]);
 }
 
 uint32_t truth_check(struct truth *t)
@@ -325,6 +348,14 @@ uint32_t truth_check(struct truth *t)
 		found++;
 	}
 	return found;
+}
+
+void truth_close_books(struct truth *t)
+{
+	for (uint32_t n = 0; n < t->vcpus; n++)
+		for (uint32_t v = 0; v < 256; v++)
+			if (t->lapic[n].sent[v] || t->lapic[n].pending[v])
+				t->counts.lost++;
 }
 
 void truth_read(struct truth *t, uint32_t gsi, bool remote_irr)

@@ -42,7 +42,9 @@ struct truth_pin {
 struct truth_lapic {
 	uint32_t svr, ldr;
 	bool in_service[256];
-	uint64_t pending[256]; /* identity of what is pending and in service, 0 if nothing */
+	uint64_t
+		sent[256]; /* identity of what is on its way, pending, and in service; 0: nothing */
+	uint64_t pending[256];
 	uint64_t serving[256];
 };
 
@@ -64,7 +66,10 @@ void truth_close(struct truth *t);
 /* A new step: what is delivered in one step to several vCPUs is one delivery. */
 void truth_step(struct truth *t);
 
-void truth_posted(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, bool level);
+/* A message was taken; its vector has become pending in the LAPIC. Between the two the vCPU's owner
+ * may have to do something first. */
+void truth_sent(struct truth *t, int32_t gsi, uint32_t vcpu, uint8_t vector, bool level);
+void truth_published(struct truth *t, uint32_t vcpu, uint8_t vector);
 void truth_taken(struct truth *t, uint32_t vcpu, uint8_t vector);
 int truth_serving(const struct truth *t, uint32_t vcpu); /* highest in service, or -1 */
 void truth_eoi(struct truth *t, uint32_t vcpu, uint8_t vector, bool left);
@@ -76,6 +81,9 @@ void truth_init(struct truth *t, uint32_t vcpu);
 /* Look for dead pins: asserted, unmasked, accepted somewhere, and nothing on its way whose EOI
  * could bring it back. Returns how many were found now. */
 uint32_t truth_check(struct truth *t);
+
+/* All vCPUs have taken what they could: what has an identity and was never taken is lost. */
+void truth_close_books(struct truth *t);
 
 /* The guest read this RTE: a delivery whose EOI nobody saw and whose remote IRR is set is lost. */
 void truth_read(struct truth *t, uint32_t gsi, bool remote_irr);

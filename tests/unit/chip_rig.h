@@ -21,7 +21,7 @@ static struct rig {
 	bool locked;
 	bool owned[VCPUS];
 	uint32_t kicks[VCPUS], notices;
-	uint32_t traced[3];
+	uint32_t traced[4];
 	struct lw_trace last;
 	void (*on_resample)(uint32_t gsi);
 } rig;

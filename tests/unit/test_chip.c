@@ -146,8 +146,8 @@ static void a_level_line_goes_all_the_way(void **state)
 	program(30, 2, 0x31 | LEVEL);
 	line(30, true);
 	assert_int_equal(rig.notices, 1);
-	assert_int_equal(rig.last.kind, LW_TRACE_POSTED);
-	assert_int_equal(rig.last.gsi, 30);
+	assert_int_equal(rig.traced[LW_TRACE_POSTED], 1);
+	assert_int_equal(rig.last.kind, LW_TRACE_PUBLISHED);
 	assert_true(rig.last.level && rig.last.vcpu == 2 && rig.last.vector == 0x31);
 	assert_int_equal(take(2), 0x31);
 	assert_true(lw_lapic_tmr(lapic(2), 0x31) && remote_irr(30));

@@ -262,6 +262,23 @@ static void two_ioapics_share_a_pair_and_both_lines_must_drop(void **state)
 	assert_false(remote_irr(5) || remote_irr(27));
 }
 
+/* What one of them finds out ends the other's record, too: the other's next rise is not held up. */
+static void what_is_found_gone_is_gone_in_both_ioapics(void **state)
+{
+	(void)state;
+	program(27, 1, 0x31 | LEVEL);
+	line(27, true);
+	in_service();
+	line(5, false);
+	line(27, false);
+	assert_false(eoi(1));
+	rig.owned[1] = true;
+	line(5, true);
+	assert_true(remote_irr(5));
+	rig.owned[1] = false;
+	assert_false(remote_irr(27));
+}
+
 #define CASE(name, setup) cmocka_unit_test_setup_teardown(name, setup, rig_close)
 
 int main(void)
@@ -285,6 +302,7 @@ int main(void)
 		CASE(somebody_else_asks_and_the_owner_answers, lazy),
 		CASE(settle_leaves_what_silicon_would_show, lazy),
 		CASE(two_ioapics_share_a_pair_and_both_lines_must_drop, lazy),
+		CASE(what_is_found_gone_is_gone_in_both_ioapics, lazy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

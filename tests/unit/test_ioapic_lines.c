@@ -196,7 +196,7 @@ static void reset_masks_all_and_keeps_lines_and_notify(void **state)
 	write_low(7, rte_of(1, 0x31, LEVEL));
 	assert_diary("route31E-31L level107:31>1 ");
 	eoi(1, 0x31);
-	assert_diary("level107:31>1 resample107 ");
+	assert_diary("resample107 level107:31>1 ");
 }
 
 static void a_reset_drops_the_rest_of_a_delivery_to_several(void **state)

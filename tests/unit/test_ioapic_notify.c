@@ -37,23 +37,54 @@ static void edge_flip_clears_remote_irr_and_notifies(void **state)
 	assert_diary("route31E-31L level107:31>1 ");
 }
 
-static void flip_back_and_forth(uint32_t gsi)
+static void flip_back_and_forth(uint32_t pin)
 {
-	if (rig.resampled > 50)
-		return;
-	line(gsi - GSI_BASE, false);
-	line(gsi - GSI_BASE, true);
-	write_low(gsi - GSI_BASE, rte_of(1, 0x31, LEVEL));
-	write_low(gsi - GSI_BASE, rte_of(1, 0x31, 0));
+	line(pin, false);
+	line(pin, true);
+	write_low(pin, rte_of(1, 0x31, LEVEL));
+	write_low(pin, rte_of(1, 0x31, 0));
 }
 
-/* The callback answers each notification with another flip: it is queued, and never nests. */
+static void flip_this_one(uint32_t gsi)
+{
+	if (rig.resampled <= 50)
+		flip_back_and_forth(gsi - GSI_BASE);
+}
+
+/* Pins 7 and 8 answer each other. */
+static uint32_t the_other(uint32_t gsi)
+{
+	return 15 - (gsi - GSI_BASE);
+}
+
+static void flip_the_other(uint32_t gsi)
+{
+	if (rig.resampled <= 50)
+		flip_back_and_forth(the_other(gsi));
+}
+
+/* The callback answers with another flip of the same pin, which delivers nothing before it has
+ * returned, so that there is nothing to tell of. */
 static void test_cve_2020_27152_level_to_edge_with_a_resampler(void **state)
 {
 	(void)state;
 	lw_ioapic_notify(rig.io, 7, true);
 	deliver_7();
-	rig.on_resample = flip_back_and_forth;
+	rig.on_resample = flip_this_one;
+	write_low(7, rte_of(1, 0x31, 0));
+	assert_int_equal(rig.resampled, 1);
+	assert_false(remote_irr(7));
+}
+
+/* Or with one of another pin, which answers likewise: each is queued, and none nests. */
+static void test_cve_2020_27152_with_two_resamplers(void **state)
+{
+	(void)state;
+	lw_ioapic_notify(rig.io, 7, true);
+	lw_ioapic_notify(rig.io, 8, true);
+	program(8, rte_of(1, 0x31, 0));
+	deliver_7();
+	rig.on_resample = flip_the_other;
 	write_low(7, rte_of(1, 0x31, 0));
 	assert_int_equal(rig.resampled, 51);
 	assert_false(remote_irr(7));
@@ -80,10 +111,32 @@ static void a_resampler_sets_the_line_again(void **state)
 	assert_true(remote_irr(7));
 }
 
+static void lower(uint32_t gsi)
+{
+	line(gsi - GSI_BASE, false);
+}
+
+/* An assigned device: its line is held up until it is sampled, and must not be delivered twice. */
+static void a_resampler_that_lowers_the_line_is_not_delivered_twice(void **state)
+{
+	(void)state;
+	lw_ioapic_notify(rig.io, 7, true);
+	deliver_7();
+	rig.on_resample = lower;
+	assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
+	assert_diary("resample107 ");
+	assert_false(remote_irr(7));
+	rig.on_resample = NULL;
+	line(7, true);
+	rig.diary[0] = '\0';
+	eoi(1, 0x31);
+	assert_diary("resample107 level107:31>1 "); /* still up: again, after it was sampled */
+}
+
 static void eoi_again(uint32_t gsi)
 {
 	line(gsi - GSI_BASE, false);
-	line(gsi - GSI_BASE, rig.resampled < 10);
+	line(the_other(gsi), rig.resampled < 10);
 	lw_ioapic_eoi(rig.io, 1, 0x31);
 }
 
@@ -92,10 +145,12 @@ static void callbacks_that_end_what_they_begin_do_not_nest(void **state)
 {
 	(void)state;
 	lw_ioapic_notify(rig.io, 7, true);
+	lw_ioapic_notify(rig.io, 8, true);
+	program(8, rte_of(1, 0x31, LEVEL));
 	deliver_7();
 	rig.on_resample = eoi_again;
 	eoi(1, 0x31);
-	assert_int_equal(rig.resampled, 11);
+	assert_int_equal(rig.resampled, 10);
 	assert_false(lw_ioapic_owes_locked(rig.io));
 }
 
@@ -190,6 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(edge_flip_clears_remote_irr_and_notifies),
 		CASE(test_cve_2020_27152_level_to_edge_with_a_resampler),
+		CASE(test_cve_2020_27152_with_two_resamplers),
+		CASE(a_resampler_that_lowers_the_line_is_not_delivered_twice),
 		CASE(a_resampler_sets_the_line_again),
 		CASE(callbacks_that_end_what_they_begin_do_not_nest),
 		CASE(all_that_are_owed_are_told_once),

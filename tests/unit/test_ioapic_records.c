@@ -275,7 +275,7 @@ static void forget_resolves_a_vcpus_records_and_redelivers(void **state)
 	write_high(7, rte_of(3, 0, 0));
 	rig.diary[0] = '\0';
 	lw_ioapic_forget(rig.io, 1);
-	assert_diary("level107:31>3 resample107 ");
+	assert_diary("resample107 level107:31>3 ");
 	assert_true(remote_irr(8) && in_flight(3, 0x31) && !in_flight(1, 0x31));
 	line(7, false);
 	lw_ioapic_forget(rig.io, 3);
