@@ -43,9 +43,9 @@ static void release(struct guest *g, uint32_t vcpu, uint8_t vector)
 	g->used[vcpu][vector - FIRST_VECTOR] = false;
 }
 
-/* A new CPU and a vector there. Linux masks a level pin around it if it is told to from a handler;
- * it writes the high half first. The old vector is free once the device has moved. */
-static void move(struct guest *g, struct device *d)
+/* A new CPU and a vector there, written by `by`. The old vector is free once the device has moved.
+ */
+static void move(struct guest *g, struct device *d, uint32_t by)
 {
 	uint32_t to = m_below(g->m, g->vcpus), from = d->vcpu;
 	uint8_t vector, old = d->vector;
@@ -55,19 +55,32 @@ static void move(struct guest *g, struct device *d)
 	d->vcpu = to;
 	d->vector = vector;
 	if (d->level) {
-		uint32_t by = m_below(g->m, g->vcpus);
-
 		m_enter(g->m, by);
 		m_rte(g->m, by, d->gsi, g->m->first, m_route(to, vector, M_LEVEL));
 	}
 	release(g, from, old);
 }
 
+static void write_low(struct guest *g, const struct device *d, uint32_t by, uint64_t flags)
+{
+	m_rte_half(g->m, by, d->gsi, M_LOW, m_route(d->vcpu, d->vector, M_LEVEL | flags));
+}
+
+/* The end of a level interrupt that is to be moved, as Linux has it: masked before the EOI, and
+ * moved after it unless remote IRR says that the next one is already in flight. */
+static void end_and_move(struct guest *g, struct device *d, uint32_t vcpu)
+{
+	write_low(g, d, vcpu, M_MASKED);
+	m_eoi(g->m, vcpu);
+	if (m_rte_read(g->m, vcpu, d->gsi) & LW_RTE_REMOTE_IRR)
+		write_low(g, d, vcpu, 0);
+	else
+		move(g, d, vcpu);
+}
+
 /* The handler: a level device drops its line in an exit of this vCPU, or by its own thread. */
 static void serve(struct guest *g, struct device *d, uint32_t vcpu, bool move_it)
 {
-	if (move_it)
-		move(g, d);
 	if (d->level) {
 		bool own = m_below(g->m, 2);
 
@@ -77,7 +90,13 @@ static void serve(struct guest *g, struct device *d, uint32_t vcpu, bool move_it
 		if (own)
 			m_enter(g->m, vcpu);
 	}
+	if (d->level && move_it) {
+		end_and_move(g, d, vcpu);
+		return;
+	}
 	m_eoi(g->m, vcpu);
+	if (move_it)
+		move(g, d, vcpu);
 }
 
 static void setup(struct guest *g, struct machine *m)
@@ -100,6 +119,14 @@ static void setup(struct guest *g, struct machine *m)
 		m_enter(m, n);
 }
 
+static void move_another(struct guest *g, const struct device *served)
+{
+	struct device *d = &g->device[m_below(g->m, g->devices)];
+
+	if (d != served)
+		move(g, d, m_below(g->m, g->vcpus));
+}
+
 void scenario_irqbalance(struct machine *m, const struct scenario_params *p)
 {
 	struct guest g;
@@ -113,8 +140,9 @@ void scenario_irqbalance(struct machine *m, const struct scenario_params *p)
 			m_line(m, d->gsi, 0, true);
 		else
 			m_msi(m, vcpu, d->vector);
-		if (m_below(m, 8) == 0) /* a device that is idle moves while this one is served */
-			move(&g, &g.device[m_below(m, g.devices)]);
+		if (m_below(m, 8) ==
+		    0) /* another one, which is idle, moves while this one is served */
+			move_another(&g, d);
 		if (m_take(m, vcpu) >= 0)
 			serve(&g, d, vcpu, m_below(m, 4) == 0);
 		if (m_below(m, 2)) /* nothing more to do */

@@ -17,12 +17,11 @@ static void kick(void *ctx, uint32_t vcpu)
 	m->kicked[m->kicks++] = vcpu;
 }
 
-/* A posted interrupt is seen in guest mode without an exit; a halted vCPU wakes. */
+/* A posted interrupt is seen in guest mode without an exit, and by others when they enter it. */
 static void notify(void *ctx, uint32_t vcpu)
 {
-	struct machine *m = ctx;
-
-	m->vcpu[vcpu].halted = false;
+	(void)ctx;
+	(void)vcpu;
 }
 
 /* Out of guest mode nobody's thread is at work but ours. */
@@ -234,7 +233,6 @@ void m_enter(struct machine *m, uint32_t vcpu)
 	start_step(m);
 	if (!m->vcpu[vcpu].in_guest)
 		enter(m, vcpu);
-	m->vcpu[vcpu].halted = false;
 	end_step(m);
 }
 
@@ -249,7 +247,6 @@ void m_exit(struct machine *m, uint32_t vcpu)
 void m_halt(struct machine *m, uint32_t vcpu)
 {
 	m_exit(m, vcpu);
-	m->vcpu[vcpu].halted = true;
 }
 
 /* Leave guest mode for an access, if the vCPU was in it. */

@@ -27,7 +27,6 @@ struct machine_config {
 
 struct machine_vcpu {
 	bool in_guest;
-	bool halted;
 	bool kicked;
 };
 
@@ -61,6 +60,7 @@ void m_close(struct machine *m);
 
 void m_enter(struct machine *m, uint32_t vcpu);
 void m_exit(struct machine *m, uint32_t vcpu);
+/* To the chips a vCPU that halts has left guest mode like any other. */
 void m_halt(struct machine *m, uint32_t vcpu);
 
 /* Take the highest deliverable interrupt in guest mode. Its vector, or -1. */

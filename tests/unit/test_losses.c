@@ -24,6 +24,7 @@ static struct sum run(enum lw_eoi_policy policy, bool hardware, uint64_t first, 
 	for (p.seed = first; p.seed < first + seeds; p.seed++) {
 		struct scenario_result r;
 
+		p.vcpus = p.seed % 4 ? 0 : 20; /* every fourth in x2APIC mode */
 		assert_int_equal(scenario_run(scenario_by_name("random"), policy, &p, &r), 0);
 		sum.lost += r.truth.lost;
 		sum.doubled += r.truth.doubled;
