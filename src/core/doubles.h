@@ -16,7 +16,7 @@ enum lw_rule {
 	LW_RULE_EDGE_FLIP,           /* 5: level to edge closes the record */
 	LW_RULE_EOI_REGISTER,        /* 5: it matches the delivered vector too */
 	LW_RULE_INIT,                /* 6: INIT resolves the vCPU's records */
-	LW_RULE_KEEP_COSTLY,         /* 7: a bit that owed two kicks stays */
+	LW_RULE_KEEP_COSTLY,         /* 7: on hardware, let go only in credit */
 	LW_RULE_MATCH_DELIVERED,     /* an EOI is matched against what was delivered */
 	LW_RULES
 };

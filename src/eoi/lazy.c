@@ -4,11 +4,11 @@
  * asked to be told of the EOI. The record is then *let go*: whether its EOI has been is found out
  * when it next matters, at the line's next rise, a read of the RTE, or a snapshot.
  *
- * On a software set that costs nothing. On a hardware bitmap it saves an exit where the EOI comes
- * unseen, and costs a kick where the vector is next delivered, or asked after, while its vCPU runs.
- * Which of the two, only the past can tell: so each vCPU keeps a balance, of what letting go has
- * gained and, while nothing is let go, of what it would have gained; and a vector is let go only
- * while that is in credit.
+ * On a software set that costs at most the question. On a hardware bitmap it saves an exit where
+ * the EOI comes unseen, and costs a kick where the vector is next delivered, or asked after, while
+ * its vCPU runs. Which of the two, only the past can tell: so each vCPU keeps a balance, of what
+ * letting go has gained and, while nothing is let go, of what it would have gained; and a vector is
+ * let go only while that is in credit.
  */
 #include "engine.h"
 

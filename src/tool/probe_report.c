@@ -86,7 +86,8 @@ static const char *advice(enum lw_verdict verdict)
 		return "Moving an interrupt does not lose it, but from then on each later one "
 		       "that\n"
 		       "reuses its vector on the old vCPU may cost a needless VM exit. Linux 6.16\n"
-		       "and later do not have this; pinning interrupts in the guest avoids it.";
+		       "and later end this at the first EOI that finds the vector idle; pinning\n"
+		       "interrupts in the guest avoids it.";
 	case LW_LOSES_EOI:
 		return "A guest that moves a level-triggered interrupt while it is served loses "
 		       "its\n"
