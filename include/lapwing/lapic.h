@@ -21,6 +21,20 @@ extern "C" {
 
 struct lw_lapic; /* opaque; the caller gives LW_LAPIC_SIZE bytes */
 
+/* Whom an IPI is for, where not for its destination (SDM 11.6.1). */
+enum lw_shorthand {
+	LW_SHORTHAND_NONE = 0, /* the destination */
+	LW_SHORTHAND_SELF = 1,
+	LW_SHORTHAND_ALL = 2,
+	LW_SHORTHAND_OTHERS = 3
+};
+
+/* An interrupt on its way from one LAPIC to others; always edge-triggered. */
+struct lw_ipi {
+	struct lw_msg msg;
+	uint8_t shorthand; /* enum lw_shorthand; but for NONE, msg.dest is 0 and means nothing */
+};
+
 /* What leaves the LAPIC. Every member may be null; all run in the caller of the call that caused
  * them, and none may call back into the same LAPIC. */
 struct lw_lapic_ops {
@@ -32,6 +46,9 @@ struct lw_lapic_ops {
 	void (*changed)(void *ctx, uint32_t vcpu);
 	/* SVR bit 12 changed to `suppressed`. */
 	void (*broadcast)(void *ctx, uint32_t vcpu, bool suppressed);
+	/* The guest sends an IPI: fixed, lowest priority, SMI, NMI, INIT or start-up. Fixed ones to
+	 * itself alone don't come here. May post to this LAPIC. Null: nobody gets it. */
+	void (*ipi)(void *ctx, uint32_t vcpu, const struct lw_ipi *ipi);
 };
 
 struct lw_lapic_config {
@@ -131,16 +148,38 @@ enum lw_lapic_reg {
 	LW_LAPIC_ISR = 0x100,
 	LW_LAPIC_TMR = 0x180,
 	LW_LAPIC_IRR = 0x200,
-	LW_LAPIC_ESR = 0x280
+	LW_LAPIC_ESR = 0x280,
+	LW_LAPIC_ICR = 0x300,
+	LW_LAPIC_ICR2 = 0x310,    /* xAPIC mode only: ICR's destination */
+	LW_LAPIC_SELF_IPI = 0x3f0 /* x2APIC mode only */
 };
 
 #define LW_SVR_ENABLE   0x100u
 #define LW_SVR_SUPPRESS 0x1000u
 
+/* ICR's low half: vector, delivery and destination mode, level, trigger mode, shorthand. */
+#define LW_ICR_WRITABLE 0xccfffu
+
+/*
+ * Write the whole ICR and send: what a guest's 64-bit write of MSR 0x830 does in x2APIC mode (SDM
+ * 11.12.9). In xAPIC mode the destination is in bits 63…56, and a write of LW_LAPIC_ICR2 followed
+ * by one of LW_LAPIC_ICR is the same. Bits outside LW_ICR_WRITABLE of the low half are dropped.
+ *
+ * Tells ops->ipi, at most once. Nothing is sent for a reserved delivery mode, ExtINT (reserved in
+ * ICR) or an INIT level de-assert. A fixed or lowest-priority vector below 16 is not sent and noted
+ * in ESR as send illegal vector. Shorthands that SDM table 11-3 calls invalid are sent as they
+ * stand, as KVM does. A software-disabled LAPIC still sends (SDM 11.4.7.2). Owner.
+ */
+void lw_lapic_send(struct lw_lapic *lapic, uint64_t icr);
+
+/* A fixed interrupt to itself: the SELF IPI register of x2APIC mode (SDM 11.12.11), in either mode.
+ * A vector below 16 is noted in ESR; ICR keeps its value. Owner. */
+void lw_lapic_self_ipi(struct lw_lapic *lapic, uint8_t vector);
+
 /*
  * A guest's 32-bit access at `offset` in the APIC page. Offsets that name no register, are not a
  * multiple of 16 or lie past the page read as zero and ignore writes; reserved bits are not kept.
- * A write to LW_LAPIC_EOI is lw_lapic_eoi(). Owner.
+ * A write to LW_LAPIC_EOI is lw_lapic_eoi(), one to LW_LAPIC_ICR sends an IPI. Owner.
  */
 uint32_t lw_lapic_read(struct lw_lapic *lapic, uint32_t offset);
 void lw_lapic_write(struct lw_lapic *lapic, uint32_t offset, uint32_t value);
@@ -149,6 +188,7 @@ struct lw_lapic_counters {
 	uint64_t accepted; /* vectors moved to ISR */
 	uint64_t eois;     /* EOIs that ended a vector */
 	uint64_t merges;   /* lw_lapic_sync() calls that found something */
+	uint64_t ipis;     /* IPIs sent, those to itself included */
 };
 
 /* A copy of the counters. Owner. */

@@ -97,6 +97,7 @@ static const struct lw_lapic_ops lapic_ops = {
 	.eoi = lapic_eoi,
 	.changed = lapic_changed,
 	.broadcast = lapic_broadcast,
+	.ipi = lw_chip_ipi,
 };
 
 /* ---- storage ---- */

@@ -81,6 +81,9 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
 		     struct lw_takers *takers);
 
+/* Deliver what a vCPU's LAPIC sends. Without the lock: a record is an I/O APIC's. */
+void lw_chip_ipi(void *chip, uint32_t vcpu, const struct lw_ipi *ipi);
+
 /* Which routes lead to this vCPU has changed: count them anew. Under the lock. */
 void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);
 

@@ -43,6 +43,8 @@ struct delivery {
 	const struct lw_msg *msg;
 	struct lw_takers *takers;
 	int32_t gsi;             /* or NO_GSI: then there is no record, and no lock */
+	uint32_t from;           /* IPIs: who sends */
+	uint8_t shorthand;       /* enum lw_shorthand */
 	uint32_t best, best_ppr; /* lowest priority */
 };
 
@@ -112,6 +114,23 @@ static void give_each(void *arg, uint32_t vcpu)
 		add_taker(d->takers, vcpu);
 }
 
+/* Those that the message is for, be it by its destination or by a shorthand. */
+static void each_target(struct delivery *d, see_vcpu *see)
+{
+	static const struct lw_msg all = {.dest = BROADCAST};
+	const struct lw_chip *c = d->chip;
+
+	if (d->shorthand == LW_SHORTHAND_NONE)
+		lw_chip_targets(d->chip, d->msg, see, d);
+	else if (d->shorthand == LW_SHORTHAND_SELF)
+		see(d, d->from);
+	else
+		for (uint32_t n = 0; n < c->nvcpus; n++)
+			if ((n != d->from || d->shorthand == LW_SHORTHAND_ALL) &&
+			    lw_lapic_matches(lapic(c, n), &all))
+				see(d, n);
+}
+
 /* Lowest priority: the least PPR, and among equals the next after the last one taken. */
 static void arbitrate(void *arg, uint32_t vcpu)
 {
@@ -132,7 +151,7 @@ static void give_one(struct delivery *d)
 {
 	d->best = UINT32_MAX;
 	d->best_ppr = UINT32_MAX;
-	lw_chip_targets(d->chip, d->msg, arbitrate, d);
+	each_target(d, arbitrate);
 	if (d->best == UINT32_MAX)
 		return;
 	atomic_store_explicit(&d->chip->turn, d->best + 1u, memory_order_relaxed);
@@ -153,7 +172,7 @@ static void deliver(struct delivery *d)
 {
 	switch (d->msg->delivery) {
 	case LW_DM_FIXED:
-		lw_chip_targets(d->chip, d->msg, give_each, d);
+		each_target(d, give_each);
 		break;
 	case LW_DM_LOWEST:
 		give_one(d);
@@ -163,7 +182,7 @@ static void deliver(struct delivery *d)
 	case LW_DM_INIT:
 	case LW_DM_SIPI:
 	case LW_DM_EXTINT:
-		lw_chip_targets(d->chip, d->msg, signal_each, d);
+		each_target(d, signal_each);
 		break;
 	default:
 		break; /* a reserved mode reaches nobody */
@@ -174,6 +193,19 @@ void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
 		     struct lw_takers *takers)
 {
 	struct delivery d = {.chip = c, .msg = msg, .takers = takers, .gsi = gsi};
+
+	deliver(&d);
+}
+
+void lw_chip_ipi(void *ctx, uint32_t vcpu, const struct lw_ipi *ipi)
+{
+	struct lw_takers takers = {0};
+	struct delivery d = {.chip = ctx,
+			     .msg = &ipi->msg,
+			     .takers = &takers,
+			     .gsi = NO_GSI,
+			     .from = vcpu,
+			     .shorthand = ipi->shorthand};
 
 	deliver(&d);
 }

@@ -1,57 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* Posting, priorities, EOI, and who is meant by a message. */
 #include <errno.h>
-#include <lapwing/lapic.h>
-#include <stdatomic.h>
 #include <string.h>
 
-#include "bits.h"
+#include "lapic_priv.h"
 
-#define BROADCAST            0xffffffffu
-#define XAPIC_BROADCAST      0xffu
-#define SVR_RESET            0xffu
-#define DFR_FLAT             0xffffffffu
-#define ESR_RECEIVED_ILLEGAL (1u << 6)
-/* Version 0x14, six LVT entries, EOI-broadcast suppression offered. */
-#define VERSION (0x14u | 5u << 16 | 1u << 24)
-
-/* What other threads write or read. Everything here is atomic; see docs/concurrency.md. */
-struct shared {
-	_Atomic uint64_t edge[LW_SET_WORDS];  /* posted with TMR 0 */
-	_Atomic uint64_t level[LW_SET_WORDS]; /* posted with TMR 1 */
-	_Atomic uint32_t notify; /* set by the first poster after a merge: it owes the kick */
-	_Atomic uint32_t errors; /* ESR bits found by posters */
-	_Atomic uint32_t id;
-	_Atomic uint32_t ldr;
-	_Atomic uint32_t dfr;
-	_Atomic uint32_t svr;
-	_Atomic uint32_t ppr;
-};
-
-/* What only the owner touches. */
-struct owned {
-	uint64_t irr[LW_SET_WORDS];
-	uint64_t isr[LW_SET_WORDS];
-	uint64_t tmr[LW_SET_WORDS];
-	uint32_t tpr;
-	uint32_t esr;
-	bool x2apic;
-};
-
-struct lw_lapic {
-	_Alignas(LW_LAPIC_ALIGN) struct shared shared;
-	struct owned own;
-	struct lw_lapic_counters counters;
-	const struct lw_lapic_ops *ops;
-	void *ctx;
-	uint32_t vcpu;
-};
-
-_Static_assert(sizeof(struct lw_lapic) <= LW_LAPIC_SIZE, "LW_LAPIC_SIZE is too small");
+#define SVR_RESET 0xffu
+#define DFR_FLAT  0xffffffffu
 
 static const struct lw_lapic_ops no_ops;
-
-#define load(field)         atomic_load_explicit(&(field), memory_order_relaxed)
-#define store(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
 static void power_on(struct lw_lapic *l)
 {
@@ -72,6 +29,8 @@ static void power_on(struct lw_lapic *l)
 	memset(l->own.tmr, 0, sizeof(l->own.tmr));
 	l->own.tpr = 0;
 	l->own.esr = 0;
+	l->own.icr = 0;
+	l->own.dest = 0;
 }
 
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config)
@@ -159,6 +118,30 @@ static uint32_t priority(const struct lw_lapic *l)
 	return (l->own.tpr & 0xf0u) >= class ? l->own.tpr : class;
 }
 
+void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
+{
+	l->own.tpr = tpr;
+	store(l->shared.ppr, priority(l));
+}
+
+void lw_lapic_error(struct lw_lapic *l, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&l->shared.errors, bits, memory_order_relaxed);
+}
+
+/* The owner needs no request map: it is here. */
+void lw_lapic_take(struct lw_lapic *l, uint8_t vector, bool level)
+{
+	if (!lw_lapic_accepts(l))
+		return;
+	lw_lapic_sync(l); /* what was posted before came before */
+	lw_set_add(l->own.irr, vector);
+	if (level)
+		lw_set_add(l->own.tmr, vector);
+	else
+		lw_set_del(l->own.tmr, vector);
+}
+
 static int deliverable(const struct lw_lapic *l)
 {
 	int vector = lw_set_highest(l->own.irr);
@@ -230,7 +213,7 @@ bool lw_lapic_suppresses(const struct lw_lapic *l)
 	return (load(l->shared.svr) & LW_SVR_SUPPRESS) != 0;
 }
 
-static void changed(struct lw_lapic *l)
+void lw_lapic_tell_changed(const struct lw_lapic *l)
 {
 	if (l->ops->changed)
 		l->ops->changed(l->ctx, l->vcpu);
@@ -239,11 +222,11 @@ static void changed(struct lw_lapic *l)
 void lw_lapic_reset(struct lw_lapic *l)
 {
 	power_on(l);
-	changed(l);
+	lw_lapic_tell_changed(l);
 }
 
 /* x2APIC derives the logical id: cluster in the upper half, one of sixteen below (11.12.10.2). */
-static uint32_t logical_id(const struct lw_lapic *l)
+uint32_t lw_lapic_logical_id(const struct lw_lapic *l)
 {
 	uint32_t id = load(l->shared.id);
 
@@ -252,7 +235,7 @@ static uint32_t logical_id(const struct lw_lapic *l)
 
 static bool matches_logical(const struct lw_lapic *l, uint32_t dest)
 {
-	uint32_t mine = logical_id(l);
+	uint32_t mine = lw_lapic_logical_id(l);
 
 	if (l->own.x2apic)
 		return dest >> 16 == mine >> 16 && (dest & mine & 0xffffu);
@@ -268,110 +251,6 @@ bool lw_lapic_matches(const struct lw_lapic *l, const struct lw_msg *msg)
 	if (msg->logical)
 		return matches_logical(l, msg->dest);
 	return msg->dest == load(l->shared.id);
-}
-
-/* Which bits a guest's write keeps; what is not listed here is read-only or absent. */
-static uint32_t writable(uint32_t offset)
-{
-	switch (offset) {
-	case LW_LAPIC_TPR:
-		return 0xffu;
-	case LW_LAPIC_LDR:
-		return 0xff000000u;
-	case LW_LAPIC_DFR:
-		return 0xf0000000u;
-	case LW_LAPIC_SVR:
-		return 0x13ffu; /* vector, enable, focus checking, broadcast suppression */
-	default:
-		return 0;
-	}
-}
-
-static uint32_t read_set(const uint64_t *set, uint32_t offset)
-{
-	uint32_t n = offset >> 4 & 7u;
-
-	return (uint32_t)(set[n >> 1] >> (n & 1u) * 32u);
-}
-
-uint32_t lw_lapic_read(struct lw_lapic *l, uint32_t offset)
-{
-	if (offset % 16 || offset > 0xff0)
-		return 0;
-	lw_lapic_sync(l);
-	switch (offset & ~0x70u) { /* three ranges of eight registers each start at …00 or …80 */
-	case LW_LAPIC_ISR:
-		return read_set(l->own.isr, offset);
-	case LW_LAPIC_TMR:
-		return read_set(l->own.tmr, offset);
-	case LW_LAPIC_IRR:
-		return read_set(l->own.irr, offset);
-	default:
-		break;
-	}
-	switch (offset) {
-	case LW_LAPIC_ID:
-		return l->own.x2apic ? load(l->shared.id) : load(l->shared.id) << 24;
-	case LW_LAPIC_VERSION:
-		return VERSION;
-	case LW_LAPIC_TPR:
-		return l->own.tpr;
-	case LW_LAPIC_PPR:
-		return load(l->shared.ppr);
-	case LW_LAPIC_LDR:
-		return l->own.x2apic ? logical_id(l) : load(l->shared.ldr);
-	case LW_LAPIC_DFR:
-		return l->own.x2apic ? 0 : load(l->shared.dfr);
-	case LW_LAPIC_SVR:
-		return load(l->shared.svr);
-	case LW_LAPIC_ESR:
-		return l->own.esr;
-	default:
-		return 0;
-	}
-}
-
-static void write_svr(struct lw_lapic *l, uint32_t value)
-{
-	uint32_t before = load(l->shared.svr);
-
-	store(l->shared.svr, value);
-	if ((before ^ value) & LW_SVR_SUPPRESS && l->ops->broadcast)
-		l->ops->broadcast(l->ctx, l->vcpu, (value & LW_SVR_SUPPRESS) != 0);
-	if ((before ^ value) & LW_SVR_ENABLE)
-		changed(l);
-}
-
-void lw_lapic_write(struct lw_lapic *l, uint32_t offset, uint32_t value)
-{
-	value &= writable(offset);
-	switch (offset) {
-	case LW_LAPIC_TPR:
-		l->own.tpr = value;
-		store(l->shared.ppr, priority(l));
-		break;
-	case LW_LAPIC_EOI:
-		lw_lapic_eoi(l);
-		break;
-	case LW_LAPIC_LDR:
-	case LW_LAPIC_DFR:
-		if (l->own.x2apic)
-			break;
-		if (offset == LW_LAPIC_LDR)
-			store(l->shared.ldr, value);
-		else
-			store(l->shared.dfr, value | ~writable(LW_LAPIC_DFR));
-		changed(l);
-		break;
-	case LW_LAPIC_SVR:
-		write_svr(l, value);
-		break;
-	case LW_LAPIC_ESR: /* latches what has come in since the last write (11.5.3) */
-		l->own.esr = atomic_exchange_explicit(&l->shared.errors, 0, memory_order_relaxed);
-		break;
-	default:
-		break;
-	}
 }
 
 struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *l)

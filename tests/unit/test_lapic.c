@@ -39,7 +39,11 @@ static void on_broadcast(void *ctx, uint32_t vcpu, bool suppressed)
 	told.suppressed = suppressed;
 }
 
-static const struct lw_lapic_ops ops = {on_eoi, on_changed, on_broadcast};
+static const struct lw_lapic_ops ops = {
+	.eoi = on_eoi,
+	.changed = on_changed,
+	.broadcast = on_broadcast,
+};
 
 static _Alignas(LW_LAPIC_ALIGN) unsigned char storage[2][LW_LAPIC_SIZE];
 static struct lw_lapic *const l = (void *)storage[0];

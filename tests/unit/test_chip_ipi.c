@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* IPIs from one vCPU's ICR to the others' LAPICs and signals. */
+#include "chip_rig.h"
+
+#define TO(n)   ((uint64_t)(n) << 18)
+#define MODE(n) ((uint64_t)(n) << 8)
+
+static int setup(void **state)
+{
+	(void)state;
+	rig_open(rig_config(), LW_EOI_ARMED, 0);
+	return 0;
+}
+
+static int setup_x2apic(void **state)
+{
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	config.x2apic = true;
+	config.nvcpus = 300;
+	rig_open(config, LW_EOI_ARMED, 0);
+	return 0;
+}
+
+static void from(uint32_t vcpu, uint64_t dest, uint64_t icr)
+{
+	lw_lapic_send(lapic(vcpu), dest << 32 | icr);
+}
+
+/* Who of the first four has this vector; they have it no longer. */
+static uint32_t who(uint8_t vector)
+{
+	uint32_t found = 0;
+
+	for (uint32_t n = 0; n < VCPUS; n++)
+		if (take(n) == vector) {
+			found |= 1u << n;
+			assert_false(lw_lapic_tmr(lapic(n), vector));
+			assert_int_equal(lw_lapic_eoi(lapic(n)), vector);
+		}
+	return found;
+}
+
+static void destinations_and_shorthands(void **state)
+{
+	(void)state;
+	from(1, 2u << 24, 0x31);
+	assert_int_equal(who(0x31), 1 << 2);
+	assert_int_equal(rig.notices, 1);
+	from(1, 0xffu << 24, 0x32);
+	assert_int_equal(who(0x32), 0xf);
+	from(1, 0, TO(LW_SHORTHAND_ALL) | 0x33);
+	assert_int_equal(who(0x33), 0xf);
+	from(1, 0, TO(LW_SHORTHAND_OTHERS) | 0x34);
+	assert_int_equal(who(0x34), 0xd);
+	from(1, 0, TO(LW_SHORTHAND_SELF) | 0x35);
+	assert_int_equal(who(0x35), 2);
+	from(1, 77u << 24, 0x36);
+	assert_int_equal(who(0x36), 0);
+}
+
+static void lowest_priority_among_the_others(void **state)
+{
+	(void)state;
+	lw_lapic_write(lapic(0), LW_LAPIC_TPR, 0x20);
+	lw_lapic_write(lapic(2), LW_LAPIC_TPR, 0x10);
+	lw_lapic_write(lapic(3), LW_LAPIC_TPR, 0x20);
+	for (int n = 0; n < 3; n++) {
+		from(1, 0, TO(LW_SHORTHAND_OTHERS) | MODE(LW_DM_LOWEST) | 0x31);
+		assert_int_equal(who(0x31), 1 << 2);
+	}
+	from(1, 0xffu << 24, MODE(LW_DM_LOWEST) | 0x31);
+	assert_int_equal(who(0x31), 1 << 1);
+}
+
+static void signals_go_out(void **state)
+{
+	(void)state;
+	from(0, 2u << 24, MODE(LW_DM_INIT) | 1u << 14);
+	from(0, 2u << 24, MODE(LW_DM_SIPI) | 0x9a);
+	from(3, 0, TO(LW_SHORTHAND_OTHERS) | MODE(LW_DM_NMI));
+	from(3, 0, TO(LW_SHORTHAND_SELF) | MODE(LW_DM_NMI));
+	from(3, 1u << 24, MODE(LW_DM_SMI));
+	assert_diary("signal2:5:00 signal2:6:9a signal0:4:00 signal1:4:00 signal2:4:00 "
+		     "signal3:4:00 signal1:2:00 ");
+	from(0, 0, TO(LW_SHORTHAND_ALL) | MODE(LW_DM_INIT) | 1u << 15);
+	assert_diary("");
+}
+
+/* CVE-2013-6376 in full: x2APIC destinations past every array, cluster and vCPU. */
+static void test_cve_2013_6376_x2apic_destinations(void **state)
+{
+	static const uint32_t past[] = {300, 511, 0x10000, 0x7fffffff, 0xfffffffe};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(past) / sizeof(*past); n++)
+		from(1, past[n], MODE(LW_DM_NMI));
+	from(1, 0x13ffff, 1u << 11 | MODE(LW_DM_NMI)); /* no such cluster */
+	from(1, 0x12f000, 1u << 11 | MODE(LW_DM_NMI)); /* half of the last one */
+	from(1, 0xffff0001u, 1u << 11 | MODE(LW_DM_LOWEST) | 0x31);
+	assert_diary("");
+	from(1, 299, MODE(LW_DM_NMI));
+	from(1, 0x120801, 1u << 11 | MODE(LW_DM_NMI));
+	assert_diary("signal299:4:00 signal288:4:00 signal299:4:00 ");
+	from(1, 0xffffffff, 0x31);
+	assert_int_equal(who(0x31), 0xf);
+	for (uint32_t n = VCPUS; n < 300; n++)
+		assert_int_equal(take(n), 0x31);
+}
+
+/* FACTS section 6, CVE-2022-2153 and 2025-21779: who takes nothing is passed over. */
+static void test_cve_2022_2153_to_a_disabled_lapic(void **state)
+{
+	(void)state;
+	lw_lapic_write(lapic(2), LW_LAPIC_SVR, 0xff);
+	from(1, 2u << 24, 0x31);
+	from(1, 2u << 24, MODE(LW_DM_LOWEST) | 0x31);
+	from(1, 0, TO(LW_SHORTHAND_ALL) | 0x31);
+	assert_int_equal(who(0x31), 0xb);
+	lw_lapic_write(lapic(2), LW_LAPIC_SVR, ENABLED);
+	assert_int_equal(take(2), -1);
+}
+
+#define CASE(name)   cmocka_unit_test_setup_teardown(name, setup, rig_close)
+#define X2APIC(name) cmocka_unit_test_setup_teardown(name, setup_x2apic, rig_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(destinations_and_shorthands),
+		CASE(lowest_priority_among_the_others),
+		CASE(signals_go_out),
+		X2APIC(test_cve_2013_6376_x2apic_destinations),
+		CASE(test_cve_2022_2153_to_a_disabled_lapic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
