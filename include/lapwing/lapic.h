@@ -49,6 +49,9 @@ struct lw_lapic_ops {
 	/* The guest sends an IPI: fixed, lowest priority, SMI, NMI, INIT or start-up. Fixed ones to
 	 * itself alone don't come here. May post to this LAPIC. Null: nobody gets it. */
 	void (*ipi)(void *ctx, uint32_t vcpu, const struct lw_ipi *ipi);
+	/* An LVT entry delivers SMI, NMI, INIT or ExtINT (enum lw_delivery_mode) to this vCPU. For
+	 * ExtINT, lw_lapic_extint() says how long it holds. Null: ignored. */
+	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
 };
 
 struct lw_lapic_config {
@@ -140,8 +143,10 @@ enum lw_lapic_reg {
 	LW_LAPIC_ID = 0x020,
 	LW_LAPIC_VERSION = 0x030,
 	LW_LAPIC_TPR = 0x080,
+	LW_LAPIC_APR = 0x090, /* xAPIC mode only */
 	LW_LAPIC_PPR = 0x0a0,
 	LW_LAPIC_EOI = 0x0b0,
+	LW_LAPIC_RRD = 0x0c0, /* xAPIC mode only */
 	LW_LAPIC_LDR = 0x0d0,
 	LW_LAPIC_DFR = 0x0e0,
 	LW_LAPIC_SVR = 0x0f0,
@@ -150,7 +155,13 @@ enum lw_lapic_reg {
 	LW_LAPIC_IRR = 0x200,
 	LW_LAPIC_ESR = 0x280,
 	LW_LAPIC_ICR = 0x300,
-	LW_LAPIC_ICR2 = 0x310,    /* xAPIC mode only: ICR's destination */
+	LW_LAPIC_ICR2 = 0x310, /* xAPIC mode only: ICR's destination */
+	LW_LAPIC_LVT_TIMER = 0x320,
+	LW_LAPIC_LVT_THERMAL = 0x330,
+	LW_LAPIC_LVT_PMC = 0x340,
+	LW_LAPIC_LVT_LINT0 = 0x350,
+	LW_LAPIC_LVT_LINT1 = 0x360,
+	LW_LAPIC_LVT_ERROR = 0x370,
 	LW_LAPIC_SELF_IPI = 0x3f0 /* x2APIC mode only */
 };
 
@@ -172,6 +183,9 @@ enum lw_lapic_reg {
  */
 void lw_lapic_send(struct lw_lapic *lapic, uint64_t icr);
 
+/* The whole ICR as it was written last, delivery status 0. Owner. */
+uint64_t lw_lapic_icr(const struct lw_lapic *lapic);
+
 /* A fixed interrupt to itself: the SELF IPI register of x2APIC mode (SDM 11.12.11), in either mode.
  * A vector below 16 is noted in ESR; ICR keeps its value. Owner. */
 void lw_lapic_self_ipi(struct lw_lapic *lapic, uint8_t vector);
@@ -179,10 +193,40 @@ void lw_lapic_self_ipi(struct lw_lapic *lapic, uint8_t vector);
 /*
  * A guest's 32-bit access at `offset` in the APIC page. Offsets that name no register, are not a
  * multiple of 16 or lie past the page read as zero and ignore writes; reserved bits are not kept.
+ * In xAPIC mode an offset in the page that is a multiple of 16 and names no register is noted in
+ * ESR as illegal register address (SDM 11.5.3).
+ *
+ * ESR shows what the last write to it latched; that write also arms LVT error, which is raised once
+ * for each kind of error until the next. An illegal vector that a poster brings is raised when the
+ * owner next merges. While the LAPIC is software-disabled every LVT entry is masked, and stays so
+ * until it is written again after (SDM 11.4.7.2). LVT CMCI is not there: the version register says
+ * so. APR and RRD read zero, as where there is no APIC bus.
+ *
  * A write to LW_LAPIC_EOI is lw_lapic_eoi(), one to LW_LAPIC_ICR sends an IPI. Owner.
  */
 uint32_t lw_lapic_read(struct lw_lapic *lapic, uint32_t offset);
 void lw_lapic_write(struct lw_lapic *lapic, uint32_t offset, uint32_t value);
+
+/*
+ * Drive LINT0 (pin 0) or LINT1 (pin 1); other pins are ignored. `asserted` is what the line means,
+ * not its volts: the entry's polarity bit is kept and not looked at.
+ *
+ * By the entry's delivery mode (SDM 11.5.1): fixed posts its vector at a rise, or, on LINT0 with
+ * trigger mode level, while the line is asserted, once until the EOI of the vector as delivered
+ * (remote IRR); SMI, NMI and INIT go to ops->signal at a rise; ExtINT at a rise or when the entry
+ * begins to ask for it. An edge that comes while the entry is masked is lost. Owner.
+ */
+void lw_lapic_lint(struct lw_lapic *lapic, uint32_t pin, bool asserted);
+
+/* Does an asserted LINT0 or LINT1 ask for an ExtINT now? Then the VMM fetches the vector from the
+ * 8259 when the vCPU can take it; TPR and PPR don't matter. Owner. */
+bool lw_lapic_extint(const struct lw_lapic *lapic);
+
+/* A performance counter overflowed: deliver LVT PMC, which masks the entry (SDM 11.5.1). Owner. */
+void lw_lapic_pmi(struct lw_lapic *lapic);
+
+/* The thermal monitor interrupts: deliver LVT thermal. Owner. */
+void lw_lapic_thermal(struct lw_lapic *lapic);
 
 struct lw_lapic_counters {
 	uint64_t accepted; /* vectors moved to ISR */

@@ -93,11 +93,20 @@ static void lapic_broadcast(void *ctx, uint32_t vcpu, bool suppressed)
 	lw_chip_unlock(c);
 }
 
+static void lapic_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->signal)
+		c->ops->signal(c->ctx, vcpu, delivery, vector);
+}
+
 static const struct lw_lapic_ops lapic_ops = {
 	.eoi = lapic_eoi,
 	.changed = lapic_changed,
 	.broadcast = lapic_broadcast,
 	.ipi = lw_chip_ipi,
+	.signal = lapic_signal,
 };
 
 /* ---- storage ---- */

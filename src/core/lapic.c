@@ -31,6 +31,9 @@ static void power_on(struct lw_lapic *l)
 	l->own.esr = 0;
 	l->own.icr = 0;
 	l->own.dest = 0;
+	for (uint32_t n = 0; n < LVTS; n++)
+		l->own.lvt[n] = LVT_MASKED; /* and remote IRR clear */
+	l->own.raised = 0;
 }
 
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config)
@@ -107,6 +110,8 @@ void lw_lapic_sync(struct lw_lapic *l)
 		l->own.tmr[w] = (l->own.tmr[w] & ~edge) | level;
 	}
 	l->counters.merges++;
+	if (load(l->shared.errors))
+		lw_lapic_raise_errors(l);
 }
 
 /* The higher class of TPR and of what is in service; TPR whole if it is not below (11.8.3.1). */
@@ -124,7 +129,7 @@ void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
 	store(l->shared.ppr, priority(l));
 }
 
-void lw_lapic_error(struct lw_lapic *l, uint32_t bits)
+void lw_lapic_log(struct lw_lapic *l, uint32_t bits)
 {
 	atomic_fetch_or_explicit(&l->shared.errors, bits, memory_order_relaxed);
 }
@@ -179,6 +184,8 @@ int lw_lapic_eoi(struct lw_lapic *l)
 	lw_set_del(l->own.isr, (uint32_t)vector);
 	store(l->shared.ppr, priority(l));
 	l->counters.eois++;
+	if (l->own.lvt[LVT_LINT0] & LVT_REMOTE_IRR)
+		lw_lapic_lint_eoi(l, (uint8_t)vector);
 	if (l->ops->eoi)
 		l->ops->eoi(l->ctx, l->vcpu, (uint8_t)vector, !lw_lapic_suppresses(l));
 	return vector;

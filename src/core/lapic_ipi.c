@@ -57,6 +57,11 @@ void lw_lapic_send(struct lw_lapic *l, uint64_t icr)
 	send(l);
 }
 
+uint64_t lw_lapic_icr(const struct lw_lapic *l)
+{
+	return (uint64_t)l->own.dest << 32 | l->own.icr;
+}
+
 void lw_lapic_self_ipi(struct lw_lapic *l, uint8_t vector)
 {
 	if (vector < LW_FIRST_VECTOR) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a LAPIC: lapic.c has posting, priorities and EOI, lapic_ipi.c what it sends,
- * lapic_regs.c the registers as a guest sees them.
+ * lapic_lvt.c its own interrupts and errors, lapic_regs.c the registers as a guest sees them.
  */
 #ifndef LW_LAPIC_PRIV_H
 #define LW_LAPIC_PRIV_H
@@ -18,6 +18,15 @@
  * those that can't send lowest-priority IPIs, which this one can. */
 #define ESR_SEND_ILLEGAL     (1u << 5)
 #define ESR_RECEIVED_ILLEGAL (1u << 6)
+#define ESR_ILLEGAL_REGISTER (1u << 7) /* xAPIC mode only; in x2APIC mode that is a fault */
+
+/* The local vector table, in the order of its registers. No CMCI: the version register says that
+ * entry 5 is the last, and CMCI comes with a sixth (SDM 11.5.1). */
+enum lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
+
+#define LVT_REMOTE_IRR (1u << 14)
+#define LVT_LEVEL      (1u << 15)
+#define LVT_MASKED     (1u << 16)
 
 /* What other threads write or read. Everything here is atomic; see docs/concurrency.md. */
 struct shared {
@@ -41,6 +50,10 @@ struct owned {
 	uint32_t esr;
 	uint32_t icr;  /* low half */
 	uint32_t dest; /* ICR's high half; in xAPIC mode its bits 31…24 */
+	uint32_t lvt[LVTS];
+	uint32_t raised;     /* ESR bits that LVT error has been raised for */
+	uint8_t lint_vector; /* LINT0's, as delivered, while its remote IRR is set */
+	bool lint[2];        /* the lines, asserted or not */
 	bool x2apic;
 };
 
@@ -63,8 +76,20 @@ _Static_assert(sizeof(struct lw_lapic) <= LW_LAPIC_SIZE, "LW_LAPIC_SIZE is too s
 /* An edge or level interrupt from inside, into IRR at once. */
 void lw_lapic_take(struct lw_lapic *lapic, uint8_t vector, bool level);
 
-/* Log ESR bits. */
+/* Log ESR bits; raise LVT error for those not yet raised; do both; latch them for the guest. */
+void lw_lapic_log(struct lw_lapic *lapic, uint32_t bits);
+void lw_lapic_raise_errors(struct lw_lapic *lapic);
 void lw_lapic_error(struct lw_lapic *lapic, uint32_t bits);
+void lw_lapic_write_esr(struct lw_lapic *lapic);
+
+/* Deliver what an LVT entry says, unless it is masked. */
+void lw_lapic_fire(struct lw_lapic *lapic, enum lvt entry);
+
+void lw_lapic_write_lvt(struct lw_lapic *lapic, enum lvt entry, uint32_t value);
+void lw_lapic_mask_lvts(struct lw_lapic *lapic);
+
+/* `vector` was EOI'd while LINT0's remote IRR is set. */
+void lw_lapic_lint_eoi(struct lw_lapic *lapic, uint8_t vector);
 
 /* TPR takes a new value, and PPR follows. */
 void lw_lapic_set_tpr(struct lw_lapic *lapic, uint32_t tpr);

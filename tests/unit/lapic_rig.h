@@ -48,9 +48,17 @@ static inline void on_ipi(void *ctx, uint32_t vcpu, const struct lw_ipi *ipi)
 	     ipi->msg.vector, ipi->shorthand);
 }
 
+static inline void on_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector)
+{
+	assert_ptr_equal(ctx, diary);
+	assert_int_equal(vcpu, 9);
+	note("signal%u:%02x ", delivery, vector);
+}
+
 static const struct lw_lapic_ops rig_ops = {
 	.changed = on_changed,
 	.ipi = on_ipi,
+	.signal = on_signal,
 };
 
 static inline void open_with(struct lw_lapic_config config)

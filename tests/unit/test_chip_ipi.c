@@ -88,6 +88,23 @@ static void signals_go_out(void **state)
 	assert_diary("");
 }
 
+static void lvt_signals_go_out(void **state)
+{
+	static const struct lw_chip_ops bare = {.kick = rig_kick};
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	lw_lapic_write(lapic(2), LW_LAPIC_LVT_LINT1, (uint32_t)MODE(LW_DM_NMI));
+	lw_lapic_lint(lapic(2), 1, true);
+	assert_diary("signal2:4:00 ");
+	rig_close(NULL);
+	config.ops = &bare;
+	rig_open(config, LW_EOI_ARMED, 0);
+	lw_lapic_write(lapic(2), LW_LAPIC_LVT_LINT1, (uint32_t)MODE(LW_DM_NMI));
+	lw_lapic_lint(lapic(2), 1, true);
+	assert_diary("");
+}
+
 /* CVE-2013-6376 in full: x2APIC destinations past every array, cluster and vCPU. */
 static void test_cve_2013_6376_x2apic_destinations(void **state)
 {
@@ -131,6 +148,7 @@ int main(void)
 		CASE(destinations_and_shorthands),
 		CASE(lowest_priority_among_the_others),
 		CASE(signals_go_out),
+		CASE(lvt_signals_go_out),
 		X2APIC(test_cve_2013_6376_x2apic_destinations),
 		CASE(test_cve_2022_2153_to_a_disabled_lapic),
 	};
