@@ -63,6 +63,8 @@ struct lw_chip_ops {
 	/* NMI, SMI, INIT, SIPI or ExtINT for a vCPU (enum lw_delivery_mode). Perhaps under the
 	 * lock. Null: ignored. */
 	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
+	/* As in struct lw_lapic_ops: when to call lw_lapic_time() next. */
+	void (*deadline)(void *ctx, uint32_t vcpu, uint64_t deadline_ns);
 	/* As in struct lw_ioapic_ops; without the lock. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	void (*storm)(void *ctx, uint32_t gsi);
@@ -85,6 +87,7 @@ struct lw_chip_config {
 	uint32_t nioapics; /* 1 … 64 */
 	const struct lw_chip_ioapic *ioapic;
 	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096; two routes for each on average */
+	struct lw_lapic_clock clock; /* of every LAPIC's timer */
 };
 
 /* Bytes for such a controller, or 0 if the configuration is out of range. */
@@ -92,7 +95,8 @@ size_t lw_chip_size(const struct lw_chip_config *config);
 
 /*
  * Set up a controller: vCPU n has APIC id n, every GSI leads to the I/O APIC pin that has it.
- * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, a pin whose GSI is past
+ * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, a
+ * clock out of range, a pin whose GSI is past
  * `gsis`); or -EEXIST (more than four I/O APICs with a pin of the same GSI).
  */
 int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);

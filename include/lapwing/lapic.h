@@ -52,7 +52,19 @@ struct lw_lapic_ops {
 	/* An LVT entry delivers SMI, NMI, INIT or ExtINT (enum lw_delivery_mode) to this vCPU. For
 	 * ExtINT, lw_lapic_extint() says how long it holds. Null: ignored. */
 	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
+	/* Call lw_lapic_time() at `deadline_ns`, and not at the one told before; 0: no more. Told
+	 * at each change. Null: the owner asks lw_lapic_deadline(), or lets time pass unseen. */
+	void (*deadline)(void *ctx, uint32_t vcpu, uint64_t deadline_ns);
 };
+
+/* How fast the timer's clocks run. */
+struct lw_lapic_clock {
+	uint32_t bus_ns;    /* the bus makes bus_ticks ticks … */
+	uint32_t bus_ticks; /* … in bus_ns ns; each at most LW_CLOCK_MAX; both 0: one a ns */
+	uint32_t tsc_khz;   /* the guest's TSC; 0: 1,000,000, one a ns */
+};
+
+#define LW_CLOCK_MAX (1u << 24)
 
 struct lw_lapic_config {
 	const struct lw_lapic_ops *ops; /* null: none; must outlive the LAPIC */
@@ -60,13 +72,15 @@ struct lw_lapic_config {
 	uint32_t vcpu;                  /* the same: which vCPU this is */
 	uint32_t id;                    /* APIC id; at most 255 unless x2apic */
 	bool x2apic;                    /* starts in x2APIC mode: 32-bit ids, derived LDR */
+	struct lw_lapic_clock clock;
 };
 
 /*
  * Set up a LAPIC in its power-on state: software-disabled (SVR 0xFF), all else zero but DFR.
  *
  * `storage` is LW_LAPIC_SIZE bytes aligned to LW_LAPIC_ALIGN, of any content.
- * Returns 0, or -EINVAL (misaligned, or id above 254 without x2apic, or the broadcast id).
+ * Returns 0, or -EINVAL (misaligned, or id above 254 without x2apic, or the broadcast id,
+ * or a clock out of range).
  */
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config);
 
@@ -162,6 +176,9 @@ enum lw_lapic_reg {
 	LW_LAPIC_LVT_LINT0 = 0x350,
 	LW_LAPIC_LVT_LINT1 = 0x360,
 	LW_LAPIC_LVT_ERROR = 0x370,
+	LW_LAPIC_TMICT = 0x380,   /* the timer's initial count, */
+	LW_LAPIC_TMCCT = 0x390,   /* current count */
+	LW_LAPIC_DCR = 0x3e0,     /* and divide configuration */
 	LW_LAPIC_SELF_IPI = 0x3f0 /* x2APIC mode only */
 };
 
@@ -227,6 +244,34 @@ void lw_lapic_pmi(struct lw_lapic *lapic);
 
 /* The thermal monitor interrupts: deliver LVT thermal. Owner. */
 void lw_lapic_thermal(struct lw_lapic *lapic);
+
+/*
+ * Tell what time it is: any clock of the VMM's in ns that never runs backwards (an earlier time
+ * than the last is ignored). The LAPIC has no clock; TMICT counts from the time told last, and
+ * TMCCT is computed for it: so tell it before such a guest access, and at each deadline.
+ *
+ * Delivers LVT timer if its count or TSC deadline has expired. However late the call, a periodic
+ * timer makes one interrupt of what it missed, in constant time, and keeps its phase. Does not
+ * kick: ask lw_lapic_pending() next. A period is cut to whole ns and is at least one: a guest may
+ * ask for deadlines as dense as that, and how soon to heed them is the VMM's choice.
+ *
+ * The timer counts while LVT timer is masked or the LAPIC is software-disabled, without an
+ * interrupt. SDM 11.5.4. Owner.
+ */
+void lw_lapic_time(struct lw_lapic *lapic, uint64_t now_ns);
+
+/* When the timer expires next, or 0 if it does not run. Owner. */
+uint64_t lw_lapic_deadline(const struct lw_lapic *lapic);
+
+/* IA32_TSC_DEADLINE, MSR 0x6E0 (SDM 11.5.4.1): writes count only while LVT timer is in TSC-deadline
+ * mode, 0 disarms, a time that has been fires at once; reads 0 when it has fired. Owner. */
+void lw_lapic_write_tsc_deadline(struct lw_lapic *lapic, uint64_t tsc);
+uint64_t lw_lapic_tsc_deadline(const struct lw_lapic *lapic);
+
+/* The guest's TSC is `tsc` at the time told last: say so at start, and when the guest or a
+ * migration changes it. An armed deadline moves along. Without it the TSC was 0 at time 0. Owner.
+ */
+void lw_lapic_set_tsc(struct lw_lapic *lapic, uint64_t tsc);
 
 struct lw_lapic_counters {
 	uint64_t accepted; /* vectors moved to ISR */

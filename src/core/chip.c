@@ -101,12 +101,21 @@ static void lapic_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vec
 		c->ops->signal(c->ctx, vcpu, delivery, vector);
 }
 
+static void lapic_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->deadline)
+		c->ops->deadline(c->ctx, vcpu, deadline_ns);
+}
+
 static const struct lw_lapic_ops lapic_ops = {
 	.eoi = lapic_eoi,
 	.changed = lapic_changed,
 	.broadcast = lapic_broadcast,
 	.ipi = lw_chip_ipi,
 	.signal = lapic_signal,
+	.deadline = lapic_deadline,
 };
 
 /* ---- storage ---- */
@@ -217,18 +226,18 @@ static int identity_routes(struct lw_chip *c, const struct lw_chip_config *confi
 
 static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 {
+	struct lw_lapic_config one = {
+		.ops = &lapic_ops, .ctx = c, .x2apic = c->x2apic, .clock = config->clock};
 	int err = 0;
 
 	for (uint32_t n = 0; !err && n < c->nvcpus; n++) {
-		struct lw_lapic_config one = {
-			.ops = &lapic_ops, .ctx = c, .vcpu = n, .id = n, .x2apic = c->x2apic};
-
+		one.vcpu = one.id = n;
 		err = lw_lapic_init(lapic(c, n), &one);
 	}
 	for (uint32_t n = 0; !err && n < c->nioapics; n++) {
-		struct lw_ioapic_config one = ioapic_config(config, c, n);
+		struct lw_ioapic_config io = ioapic_config(config, c, n);
 
-		err = lw_ioapic_init(ioapic(c, n), &one);
+		err = lw_ioapic_init(ioapic(c, n), &io);
 	}
 	return err ? err : identity_routes(c, config);
 }

@@ -34,22 +34,38 @@ static void power_on(struct lw_lapic *l)
 	for (uint32_t n = 0; n < LVTS; n++)
 		l->own.lvt[n] = LVT_MASKED; /* and remote IRR clear */
 	l->own.raised = 0;
+	l->own.timer.dcr = 0;
+	lw_lapic_stop_timer(l);
+}
+
+/* What a config leaves open, and whether the products of lapic_timer.c fit. */
+static bool set_clock(struct lw_lapic_clock *clock)
+{
+	if (!clock->bus_ns && !clock->bus_ticks)
+		clock->bus_ns = clock->bus_ticks = 1;
+	if (!clock->tsc_khz)
+		clock->tsc_khz = 1000000u;
+	return clock->bus_ns && clock->bus_ns <= LW_CLOCK_MAX && clock->bus_ticks &&
+	       clock->bus_ticks <= LW_CLOCK_MAX;
 }
 
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config)
 {
+	struct lw_lapic_clock clock;
 	uint32_t limit;
 
 	if (!storage || (uintptr_t)storage % LW_LAPIC_ALIGN || !config)
 		return -EINVAL;
 	limit = config->x2apic ? BROADCAST : XAPIC_BROADCAST;
-	if (config->id >= limit)
+	clock = config->clock;
+	if (config->id >= limit || !set_clock(&clock))
 		return -EINVAL;
 	memset(storage, 0, sizeof(*storage));
 	storage->ops = config->ops ? config->ops : &no_ops;
 	storage->ctx = config->ctx;
 	storage->vcpu = config->vcpu;
 	storage->own.x2apic = config->x2apic;
+	storage->own.timer.clock = clock;
 	store(storage->shared.id, config->id);
 	power_on(storage);
 	return 0;

@@ -160,7 +160,9 @@ void lw_lapic_write_lvt(struct lw_lapic *l, enum lvt entry, uint32_t value)
 	if (!lw_lapic_accepts(l))
 		value |= LVT_MASKED;
 	l->own.lvt[entry] = value;
-	if (entry == LVT_LINT0 || entry == LVT_LINT1)
+	if (entry == LVT_TIMER)
+		lw_lapic_timer_mode(l, before);
+	else if (entry == LVT_LINT0 || entry == LVT_LINT1)
 		wire_anew(l, entry, before);
 }
 

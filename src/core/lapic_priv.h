@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a LAPIC: lapic.c has posting, priorities and EOI, lapic_ipi.c what it sends,
- * lapic_lvt.c its own interrupts and errors, lapic_regs.c the registers as a guest sees them.
+ * lapic_lvt.c its own interrupts and errors, lapic_timer.c the timer, lapic_regs.c the registers
+ * as a guest sees them.
  */
 #ifndef LW_LAPIC_PRIV_H
 #define LW_LAPIC_PRIV_H
@@ -28,6 +29,11 @@ enum lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT
 #define LVT_LEVEL      (1u << 15)
 #define LVT_MASKED     (1u << 16)
 
+#define LVT_TIMER_MODE(lvt) ((lvt) >> 17 & 3u)
+#define TIMER_ONE_SHOT      0u
+#define TIMER_PERIODIC      1u
+#define TIMER_TSC_DEADLINE  2u
+
 /* What other threads write or read. Everything here is atomic; see docs/concurrency.md. */
 struct shared {
 	_Atomic uint64_t edge[LW_SET_WORDS];  /* posted with TMR 0 */
@@ -41,6 +47,18 @@ struct shared {
 	_Atomic uint32_t ppr;
 };
 
+/* Expiry 0: it does not run. */
+struct timer {
+	uint64_t now;          /* as the owner said last */
+	uint64_t expiry;       /* of the running count or TSC deadline, in the same ns */
+	uint64_t deadline_tsc; /* IA32_TSC_DEADLINE; 0 when it has fired */
+	uint64_t base_tsc;     /* the TSC was this … */
+	uint64_t base_ns;      /* … then */
+	uint32_t tmict;
+	uint32_t dcr;
+	struct lw_lapic_clock clock;
+};
+
 /* What only the owner touches. */
 struct owned {
 	uint64_t irr[LW_SET_WORDS];
@@ -50,6 +68,7 @@ struct owned {
 	uint32_t esr;
 	uint32_t icr;  /* low half */
 	uint32_t dest; /* ICR's high half; in xAPIC mode its bits 31…24 */
+	struct timer timer;
 	uint32_t lvt[LVTS];
 	uint32_t raised;     /* ESR bits that LVT error has been raised for */
 	uint8_t lint_vector; /* LINT0's, as delivered, while its remote IRR is set */
@@ -87,6 +106,13 @@ void lw_lapic_fire(struct lw_lapic *lapic, enum lvt entry);
 
 void lw_lapic_write_lvt(struct lw_lapic *lapic, enum lvt entry, uint32_t value);
 void lw_lapic_mask_lvts(struct lw_lapic *lapic);
+
+/* LVT timer was written; it held `before`. */
+void lw_lapic_timer_mode(struct lw_lapic *lapic, uint32_t before);
+void lw_lapic_stop_timer(struct lw_lapic *lapic);
+void lw_lapic_write_tmict(struct lw_lapic *lapic, uint32_t value);
+void lw_lapic_write_dcr(struct lw_lapic *lapic, uint32_t value);
+uint32_t lw_lapic_tmcct(const struct lw_lapic *lapic);
 
 /* `vector` was EOI'd while LINT0's remote IRR is set. */
 void lw_lapic_lint_eoi(struct lw_lapic *lapic, uint8_t vector);

@@ -46,6 +46,9 @@ static const struct reg regs[] = {
 	ROW(LW_LAPIC_LVT_LINT0) = {0x1a7ffu, BOTH | RW}, /* polarity and trigger mode, too */
 	ROW(LW_LAPIC_LVT_LINT1) = {0x1a7ffu, BOTH | RW},
 	ROW(LW_LAPIC_LVT_ERROR) = {0x100ffu, BOTH | RW},
+	ROW(LW_LAPIC_TMICT) = {0xffffffffu, BOTH | RW},
+	ROW(LW_LAPIC_TMCCT) = {0, BOTH | READ},
+	ROW(LW_LAPIC_DCR) = {0xbu, BOTH | RW},
 	ROW(LW_LAPIC_SELF_IPI) = {0xffu, X2APIC | WRITE},
 };
 
@@ -124,6 +127,12 @@ static uint32_t read_register(const struct lw_lapic *l, uint32_t offset)
 	case LW_LAPIC_LVT_LINT1:
 	case LW_LAPIC_LVT_ERROR:
 		return l->own.lvt[lvt_of(offset)];
+	case LW_LAPIC_TMICT:
+		return l->own.timer.tmict;
+	case LW_LAPIC_TMCCT:
+		return lw_lapic_tmcct(l);
+	case LW_LAPIC_DCR:
+		return l->own.timer.dcr;
 	default:
 		return read_addressing(l, offset);
 	}
@@ -201,6 +210,12 @@ static void write_register(struct lw_lapic *l, uint32_t offset, uint32_t value)
 		break;
 	case LW_LAPIC_SELF_IPI:
 		lw_lapic_self_ipi(l, (uint8_t)value);
+		break;
+	case LW_LAPIC_TMICT:
+		lw_lapic_write_tmict(l, value);
+		break;
+	case LW_LAPIC_DCR:
+		lw_lapic_write_dcr(l, value);
 		break;
 	default:
 		lw_lapic_write_lvt(l, lvt_of(offset), value);

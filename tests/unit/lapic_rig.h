@@ -55,10 +55,18 @@ static inline void on_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t
 	note("signal%u:%02x ", delivery, vector);
 }
 
+static inline void on_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
+{
+	assert_ptr_equal(ctx, diary);
+	assert_int_equal(vcpu, 9);
+	note("deadline%llu ", (unsigned long long)deadline_ns);
+}
+
 static const struct lw_lapic_ops rig_ops = {
 	.changed = on_changed,
 	.ipi = on_ipi,
 	.signal = on_signal,
+	.deadline = on_deadline,
 };
 
 static inline void open_with(struct lw_lapic_config config)

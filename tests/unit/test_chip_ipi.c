@@ -105,6 +105,33 @@ static void lvt_signals_go_out(void **state)
 	assert_diary("");
 }
 
+static void note_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
+{
+	(void)ctx;
+	note("deadline%u:%u ", vcpu, (unsigned)deadline_ns);
+}
+
+static void deadlines_go_out_on_the_configured_clock(void **state)
+{
+	struct lw_chip_ops ops = rig_ops;
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	lw_lapic_write(lapic(2), LW_LAPIC_TMICT, 100); /* to nobody, by 2 */
+	assert_true(lw_lapic_deadline(lapic(2)) == 200);
+	config.clock.bus_ns = 40;
+	config.eoi = rig.eoi;
+	assert_int_equal(lw_chip_init(rig.chip, &config), -EINVAL);
+	rig_close(NULL);
+	ops.deadline = note_deadline;
+	config.ops = &ops;
+	config.clock.bus_ticks = 1;
+	rig_open(config, LW_EOI_ARMED, 0);
+	lw_lapic_write(lapic(2), LW_LAPIC_TMICT, 100);
+	lw_chip_init_vcpu(rig.chip, 2);
+	assert_diary("deadline2:8000 deadline2:0 ");
+}
+
 /* CVE-2013-6376 in full: x2APIC destinations past every array, cluster and vCPU. */
 static void test_cve_2013_6376_x2apic_destinations(void **state)
 {
@@ -149,6 +176,7 @@ int main(void)
 		CASE(lowest_priority_among_the_others),
 		CASE(signals_go_out),
 		CASE(lvt_signals_go_out),
+		CASE(deadlines_go_out_on_the_configured_clock),
 		X2APIC(test_cve_2013_6376_x2apic_destinations),
 		CASE(test_cve_2022_2153_to_a_disabled_lapic),
 	};
