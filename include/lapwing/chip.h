@@ -83,11 +83,13 @@ struct lw_chip_config {
 	const struct lw_eoi_hooks *hooks;
 	void *eoi;         /* handed to every hook */
 	uint32_t nvcpus;   /* 1 … 65,536; at most 255 without x2apic */
-	bool x2apic;       /* LAPICs in x2APIC mode, and 0xFF is no broadcast */
+	bool x2apic;       /* LAPICs start in x2APIC mode, and 0xFF is no broadcast */
 	uint32_t nioapics; /* 1 … 64 */
 	const struct lw_chip_ioapic *ioapic;
 	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096; two routes for each on average */
 	struct lw_lapic_clock clock; /* of every LAPIC's timer */
+	bool xapic_only;             /* as in struct lw_lapic_config */
+	uint8_t phys_bits;
 };
 
 /* Bytes for such a controller, or 0 if the configuration is out of range. */
@@ -95,8 +97,8 @@ size_t lw_chip_size(const struct lw_chip_config *config);
 
 /*
  * Set up a controller: vCPU n has APIC id n, every GSI leads to the I/O APIC pin that has it.
- * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, a
- * clock out of range, a pin whose GSI is past
+ * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, what
+ * lw_lapic_init() refuses, a pin whose GSI is past
  * `gsis`); or -EEXIST (more than four I/O APICs with a pin of the same GSI).
  */
 int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);

@@ -3,9 +3,9 @@
  * The local APIC of one vCPU (Intel SDM vol. 3, chapter 11).
  *
  * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. Any thread may call, at any time,
- * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_matches() and
- * lw_lapic_suppresses(). All else only the owner may, or anyone while the owner is stopped. Nothing
- * here blocks or takes a lock.
+ * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_mode(),
+ * lw_lapic_matches() and lw_lapic_suppresses(). All else only the owner may, or anyone while the
+ * owner is stopped. Nothing here blocks or takes a lock.
  */
 #ifndef LAPWING_LAPIC_H
 #define LAPWING_LAPIC_H
@@ -72,6 +72,9 @@ struct lw_lapic_config {
 	uint32_t vcpu;                  /* the same: which vCPU this is */
 	uint32_t id;                    /* APIC id; at most 255 unless x2apic */
 	bool x2apic;                    /* starts in x2APIC mode: 32-bit ids, derived LDR */
+	bool xapic_only;                /* the guest is offered no x2APIC: EXTD is reserved */
+	bool bsp;                       /* the boot processor, as IA32_APIC_BASE says */
+	uint8_t phys_bits;              /* of the guest's physical addresses; 0: 52, the most */
 	struct lw_lapic_clock clock;
 };
 
@@ -80,9 +83,32 @@ struct lw_lapic_config {
  *
  * `storage` is LW_LAPIC_SIZE bytes aligned to LW_LAPIC_ALIGN, of any content.
  * Returns 0, or -EINVAL (misaligned, or id above 254 without x2apic, or the broadcast id,
- * or a clock out of range).
+ * or a clock out
+ * of range, phys_bits above 52, x2apic with xapic_only).
  */
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config);
+
+/* In which state IA32_APIC_BASE has it (SDM 11.4.4, 11.12.1). */
+enum lw_lapic_mode { LW_LAPIC_DISABLED = 0, LW_LAPIC_XAPIC = 1, LW_LAPIC_X2APIC = 2 };
+
+/* Any thread. */
+enum lw_lapic_mode lw_lapic_mode(const struct lw_lapic *lapic);
+
+/* IA32_APIC_BASE. Owner. */
+uint64_t lw_lapic_base(const struct lw_lapic *lapic);
+
+/*
+ * The guest writes IA32_APIC_BASE. Returns 0, or 1 if the guest is to be given #GP and nothing has
+ * changed: a reserved bit (EXTD too where x2APIC is not offered), EXTD without EN, from off to
+ * x2APIC mode, from x2APIC to xAPIC mode (SDM 11.12.5).
+ *
+ * Going to x2APIC mode keeps all registers but LDR, which then follows from the id; ICR's
+ * destination is carried over. Going off drops everything, and the LAPIC comes back as after a
+ * reset; off, it takes and sends nothing, and LINT0 and LINT1 are the plain INTR and NMI pins (SDM
+ * 11.4.3). A changed mode is told by ops->changed. Where the page is, and that it moves, is the
+ * VMM's to see from the value. Owner.
+ */
+int lw_lapic_set_base(struct lw_lapic *lapic, uint64_t value);
 
 /* What lw_lapic_post() answers. */
 enum lw_post {
@@ -114,8 +140,8 @@ uint32_t lw_lapic_id(const struct lw_lapic *lapic);
 
 /*
  * Does `msg` name this LAPIC (SDM 11.6.2)? Physical, and logical in flat, cluster and x2APIC form.
- * 0xFF is everybody for a LAPIC in xAPIC mode, 0xFFFFFFFF for one in either. Does not ask whether
- * the LAPIC is enabled. Any thread.
+ * 0xFF is everybody for a LAPIC in xAPIC mode, 0xFFFFFFFF for one in either. One that is off is
+ * nobody. Does not ask whether the LAPIC is software-enabled. Any thread.
  */
 bool lw_lapic_matches(const struct lw_lapic *lapic, const struct lw_msg *msg);
 
@@ -146,9 +172,9 @@ bool lw_lapic_tmr(const struct lw_lapic *lapic, uint8_t vector);
 bool lw_lapic_suppresses(const struct lw_lapic *lapic);
 
 /*
- * INIT: back to the power-on state but for the id (SDM 11.4.7.3). Whatever is posted, pending or
- * in service is dropped; ops->changed is called. Does not resolve I/O APIC deliveries in flight to
- * this vCPU: lw_chip_init_vcpu() does. Owner.
+ * INIT: back to the power-on state but for the id and IA32_APIC_BASE (SDM 11.4.7.3). Whatever is
+ * posted, pending or in service is dropped; ops->changed is called. Does not resolve I/O APIC
+ * deliveries in flight to this vCPU: lw_chip_init_vcpu() does. Owner.
  */
 void lw_lapic_reset(struct lw_lapic *lapic);
 
@@ -208,10 +234,12 @@ uint64_t lw_lapic_icr(const struct lw_lapic *lapic);
 void lw_lapic_self_ipi(struct lw_lapic *lapic, uint8_t vector);
 
 /*
- * A guest's 32-bit access at `offset` in the APIC page. Offsets that name no register, are not a
- * multiple of 16 or lie past the page read as zero and ignore writes; reserved bits are not kept.
- * In xAPIC mode an offset in the page that is a multiple of 16 and names no register is noted in
- * ESR as illegal register address (SDM 11.5.3).
+ * A 32-bit access to the register that has `offset` in the APIC page, in the present mode's form:
+ * for the VMM, which in x2APIC mode has an MSR in mind. A guest's access to the page is
+ * lw_lapic_page_read() or _write(). While the LAPIC is off there is no register. Offsets that name
+ * no register, are not a multiple of 16 or lie past the page read as zero and ignore writes;
+ * reserved bits are not kept. In xAPIC mode an offset in the page that is a multiple of 16 and
+ * names no register is noted in ESR as illegal register address (SDM 11.5.3).
  *
  * ESR shows what the last write to it latched; that write also arms LVT error, which is raised once
  * for each kind of error until the next. An illegal vector that a poster brings is raised when the
@@ -272,6 +300,27 @@ uint64_t lw_lapic_tsc_deadline(const struct lw_lapic *lapic);
  * migration changes it. An armed deadline moves along. Without it the TSC was 0 at time 0. Owner.
  */
 void lw_lapic_set_tsc(struct lw_lapic *lapic, uint64_t tsc);
+
+/*
+ * A guest's 32-bit access at `offset` in the APIC page: as lw_lapic_read() and lw_lapic_write() in
+ * xAPIC mode. In x2APIC mode and off there is no page: reads all ones, ignores writes. Owner.
+ */
+uint32_t lw_lapic_page_read(struct lw_lapic *lapic, uint32_t offset);
+void lw_lapic_page_write(struct lw_lapic *lapic, uint32_t offset, uint32_t value);
+
+#define LW_MSR_APIC_BASE    0x1bu
+#define LW_MSR_TSC_DEADLINE 0x6e0u
+#define LW_MSR_X2APIC       0x800u
+#define LW_MSR_X2APIC_LAST  0x8ffu
+
+/*
+ * A guest's RDMSR or WRMSR of IA32_APIC_BASE, IA32_TSC_DEADLINE or an x2APIC register (SDM table
+ * 11-6). Returns 0, or 1 if the guest is to be given #GP: no such register or not in x2APIC mode
+ * (XSA-108: none past 0x83F), a write of one that is read-only or of a reserved bit, a read of one
+ * that is write-only; `value` is then untouched, and nothing has changed. Owner.
+ */
+int lw_lapic_msr_read(struct lw_lapic *lapic, uint32_t msr, uint64_t *value);
+int lw_lapic_msr_write(struct lw_lapic *lapic, uint32_t msr, uint64_t value);
 
 struct lw_lapic_counters {
 	uint64_t accepted; /* vectors moved to ISR */

@@ -71,13 +71,27 @@ static void lapic_eoi(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast)
 					    .broadcast = broadcast});
 }
 
+/* What is in flight to a vCPU whose LAPIC has been emptied. Under the lock. */
+static void drop(struct lw_chip *c, uint32_t vcpu)
+{
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_forget_locked(ioapic(c, n), vcpu);
+	c->hooks->init(c->eoi, vcpu);
+}
+
 static void lapic_changed(void *ctx, uint32_t vcpu)
 {
 	struct lw_chip *c = ctx;
+	enum lw_lapic_mode mode = lw_lapic_mode(lapic(c, vcpu));
 
 	lw_chip_lock(c);
-	if (!c->x2apic) /* else ids alone decide, and they stay */
+	if (c->x2apic && mode != LW_LAPIC_X2APIC)
+		atomic_store_explicit(&c->mixed, true, memory_order_relaxed);
+	/* In x2APIC mode alone ids decide, and they stay. */
+	if (!c->x2apic || atomic_load_explicit(&c->mixed, memory_order_relaxed))
 		lw_chip_recount(c, vcpu);
+	if (mode == LW_LAPIC_DISABLED)
+		drop(c, vcpu);
 	c->hooks->remap(c->eoi);
 	for (uint32_t n = 0; n < c->nioapics; n++)
 		lw_ioapic_retry_locked(ioapic(c, n));
@@ -226,12 +240,17 @@ static int identity_routes(struct lw_chip *c, const struct lw_chip_config *confi
 
 static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 {
-	struct lw_lapic_config one = {
-		.ops = &lapic_ops, .ctx = c, .x2apic = c->x2apic, .clock = config->clock};
+	struct lw_lapic_config one = {.ops = &lapic_ops,
+				      .ctx = c,
+				      .x2apic = c->x2apic,
+				      .clock = config->clock,
+				      .xapic_only = config->xapic_only,
+				      .phys_bits = config->phys_bits};
 	int err = 0;
 
 	for (uint32_t n = 0; !err && n < c->nvcpus; n++) {
 		one.vcpu = one.id = n;
+		one.bsp = n == 0;
 		err = lw_lapic_init(lapic(c, n), &one);
 	}
 	for (uint32_t n = 0; !err && n < c->nioapics; n++) {
@@ -296,9 +315,7 @@ void lw_chip_init_vcpu(struct lw_chip *c, uint32_t vcpu)
 		return;
 	lw_lapic_reset(lapic(c, vcpu));
 	lw_chip_lock(c);
-	for (uint32_t n = 0; n < c->nioapics; n++)
-		lw_ioapic_forget_locked(ioapic(c, n), vcpu);
-	c->hooks->init(c->eoi, vcpu);
+	drop(c, vcpu);
 	lw_chip_unlock(c);
 }
 

@@ -27,6 +27,7 @@ struct lw_chip {
 	void *eoi;
 	uint32_t nvcpus, nioapics;
 	bool x2apic;
+	_Atomic bool mixed;           /* of LAPICs that started in x2APIC mode, one has left it */
 	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
 	size_t lapics, routes, pairs; /* offsets in this block */
 	size_t ioapic[LW_CHIP_MAX_IOAPICS];

@@ -19,21 +19,33 @@ static void everybody(const struct lw_chip *c, const struct lw_msg *msg, see_vcp
 			see(arg, n);
 }
 
-/* vCPU n has APIC id n, and in x2APIC mode the logical id follows from it: at most sixteen. */
+/* Can't be told from the destination alone. */
+static bool ask_each(const struct lw_chip *c, const struct lw_msg *msg)
+{
+	if (msg->dest == BROADCAST)
+		return true;
+	if (c->x2apic)
+		return atomic_load_explicit(&c->mixed, memory_order_relaxed);
+	return msg->logical || msg->dest == XAPIC_BROADCAST;
+}
+
+/* vCPU n has APIC id n, and in x2APIC mode the logical id follows from it: at most sixteen. One
+ * whose LAPIC is off has none. */
 void lw_chip_targets(void *ctx, const struct lw_msg *msg, see_vcpu *see, void *arg)
 {
 	const struct lw_chip *c = ctx;
 	uint32_t first = (msg->dest >> 16) << 4;
 
-	if (msg->dest == BROADCAST ||
-	    (!c->x2apic && (msg->logical || msg->dest == XAPIC_BROADCAST)))
+	if (ask_each(c, msg)) {
 		everybody(c, msg, see, arg);
-	else if (!msg->logical && msg->dest < c->nvcpus)
-		see(arg, msg->dest);
-	else if (msg->logical)
+	} else if (!msg->logical) {
+		if (msg->dest < c->nvcpus && lw_lapic_matches(lapic(c, msg->dest), msg))
+			see(arg, msg->dest);
+	} else {
 		for (uint32_t bits = msg->dest & 0xffffu; bits; bits &= bits - 1)
 			if (first + lw_word_low(bits) < c->nvcpus)
 				see(arg, first + lw_word_low(bits));
+	}
 }
 
 /* ---- delivery ---- */

@@ -10,7 +10,7 @@
 
 static const struct lw_lapic_ops no_ops;
 
-static void power_on(struct lw_lapic *l)
+void lw_lapic_clear(struct lw_lapic *l)
 {
 	/* In this order no poster can leave a vector behind that nobody is told of: it is refused,
 	 * or its vector is cleared, or it sets `notify` again. */
@@ -58,16 +58,20 @@ int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config
 		return -EINVAL;
 	limit = config->x2apic ? BROADCAST : XAPIC_BROADCAST;
 	clock = config->clock;
-	if (config->id >= limit || !set_clock(&clock))
+	if (config->id >= limit || !set_clock(&clock) || config->phys_bits > MAX_PHYS_BITS ||
+	    (config->x2apic && config->xapic_only))
 		return -EINVAL;
 	memset(storage, 0, sizeof(*storage));
 	storage->ops = config->ops ? config->ops : &no_ops;
 	storage->ctx = config->ctx;
 	storage->vcpu = config->vcpu;
-	storage->own.x2apic = config->x2apic;
+	storage->own.base = APIC_BASE_DEFAULT | (config->bsp ? APIC_BASE_BSP : 0);
+	storage->own.phys_bits = config->phys_bits ? config->phys_bits : MAX_PHYS_BITS;
+	storage->own.xapic_only = config->xapic_only;
+	store(storage->shared.mode, config->x2apic ? LW_LAPIC_X2APIC : LW_LAPIC_XAPIC);
 	storage->own.timer.clock = clock;
 	store(storage->shared.id, config->id);
-	power_on(storage);
+	lw_lapic_clear(storage);
 	return 0;
 }
 
@@ -83,7 +87,7 @@ uint8_t lw_lapic_ppr(const struct lw_lapic *l)
 
 uint32_t lw_lapic_id(const struct lw_lapic *l)
 {
-	return load(l->shared.id);
+	return is_x2apic(l) ? load(l->shared.id) : load(l->shared.id) & 0xffu;
 }
 
 /*
@@ -244,7 +248,7 @@ void lw_lapic_tell_changed(const struct lw_lapic *l)
 
 void lw_lapic_reset(struct lw_lapic *l)
 {
-	power_on(l);
+	lw_lapic_clear(l);
 	lw_lapic_tell_changed(l);
 }
 
@@ -253,14 +257,14 @@ uint32_t lw_lapic_logical_id(const struct lw_lapic *l)
 {
 	uint32_t id = load(l->shared.id);
 
-	return l->own.x2apic ? (id >> 4) << 16 | 1u << (id & 15u) : load(l->shared.ldr) >> 24;
+	return is_x2apic(l) ? (id >> 4) << 16 | 1u << (id & 15u) : load(l->shared.ldr) >> 24;
 }
 
 static bool matches_logical(const struct lw_lapic *l, uint32_t dest)
 {
 	uint32_t mine = lw_lapic_logical_id(l);
 
-	if (l->own.x2apic)
+	if (is_x2apic(l))
 		return dest >> 16 == mine >> 16 && (dest & mine & 0xffffu);
 	if (load(l->shared.dfr) >> 28 == 0xf)
 		return (dest & mine & 0xffu) != 0;
@@ -269,11 +273,15 @@ static bool matches_logical(const struct lw_lapic *l, uint32_t dest)
 
 bool lw_lapic_matches(const struct lw_lapic *l, const struct lw_msg *msg)
 {
-	if (msg->dest == BROADCAST || (!l->own.x2apic && msg->dest == XAPIC_BROADCAST))
+	uint32_t mode = load(l->shared.mode);
+
+	if (mode == LW_LAPIC_DISABLED)
+		return false;
+	if (msg->dest == BROADCAST || (mode == LW_LAPIC_XAPIC && msg->dest == XAPIC_BROADCAST))
 		return true;
 	if (msg->logical)
 		return matches_logical(l, msg->dest);
-	return msg->dest == load(l->shared.id);
+	return msg->dest == lw_lapic_id(l);
 }
 
 struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *l)

@@ -40,7 +40,7 @@ static void send(struct lw_lapic *l)
 		return;
 	}
 	if (ipi.shorthand == LW_SHORTHAND_NONE)
-		ipi.msg.dest = l->own.x2apic ? l->own.dest : l->own.dest >> 24;
+		ipi.msg.dest = is_x2apic(l) ? l->own.dest : l->own.dest >> 24;
 	l->counters.ipis++;
 	if (ipi.shorthand == LW_SHORTHAND_SELF && ipi.msg.delivery <= LW_DM_LOWEST)
 		lw_lapic_take(l, ipi.msg.vector, false);
@@ -50,9 +50,11 @@ static void send(struct lw_lapic *l)
 
 void lw_lapic_send(struct lw_lapic *l, uint64_t icr)
 {
+	if (load(l->shared.mode) == LW_LAPIC_DISABLED)
+		return;
 	l->own.icr = (uint32_t)icr & LW_ICR_WRITABLE;
 	l->own.dest = (uint32_t)(icr >> 32);
-	if (!l->own.x2apic)
+	if (!is_x2apic(l))
 		l->own.dest &= 0xff000000u;
 	send(l);
 }
@@ -64,6 +66,8 @@ uint64_t lw_lapic_icr(const struct lw_lapic *l)
 
 void lw_lapic_self_ipi(struct lw_lapic *l, uint8_t vector)
 {
+	if (load(l->shared.mode) == LW_LAPIC_DISABLED)
+		return;
 	if (vector < LW_FIRST_VECTOR) {
 		lw_lapic_error(l, ESR_SEND_ILLEGAL);
 		return;

@@ -121,7 +121,10 @@ void lw_lapic_lint(struct lw_lapic *l, uint32_t pin, bool asserted)
 		return;
 	rises = asserted && !l->own.lint[pin];
 	l->own.lint[pin] = asserted;
-	if (is_level(l, entry))
+	if (rises && load(l->shared.mode) == LW_LAPIC_DISABLED) {
+		if (l->ops->signal) /* plain INTR and NMI pins (11.4.3) */
+			l->ops->signal(l->ctx, l->vcpu, pin ? LW_DM_NMI : LW_DM_EXTINT, 0);
+	} else if (is_level(l, entry))
 		sense_level(l);
 	else if (rises)
 		lw_lapic_fire(l, entry);
@@ -134,6 +137,8 @@ static bool is_extint(uint32_t lvt)
 
 bool lw_lapic_extint(const struct lw_lapic *l)
 {
+	if (load(l->shared.mode) == LW_LAPIC_DISABLED)
+		return l->own.lint[0];
 	return (l->own.lint[0] && is_extint(l->own.lvt[LVT_LINT0])) ||
 	       (l->own.lint[1] && is_extint(l->own.lvt[LVT_LINT1]));
 }

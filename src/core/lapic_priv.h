@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a LAPIC: lapic.c has posting, priorities and EOI, lapic_ipi.c what it sends,
- * lapic_lvt.c its own interrupts and errors, lapic_timer.c the timer, lapic_regs.c the registers
- * as a guest sees them.
+ * lapic_lvt.c its own interrupts and errors, lapic_timer.c the timer, lapic_mode.c xAPIC,
+ * x2APIC and off, lapic_regs.c the registers as a guest sees them.
  */
 #ifndef LW_LAPIC_PRIV_H
 #define LW_LAPIC_PRIV_H
@@ -45,6 +45,7 @@ struct shared {
 	_Atomic uint32_t dfr;
 	_Atomic uint32_t svr;
 	_Atomic uint32_t ppr;
+	_Atomic uint32_t mode; /* enum lw_lapic_mode */
 };
 
 /* Expiry 0: it does not run. */
@@ -73,7 +74,9 @@ struct owned {
 	uint32_t raised;     /* ESR bits that LVT error has been raised for */
 	uint8_t lint_vector; /* LINT0's, as delivered, while its remote IRR is set */
 	bool lint[2];        /* the lines, asserted or not */
-	bool x2apic;
+	uint8_t phys_bits;   /* of the guest's addresses */
+	bool xapic_only;     /* the guest's CPUID offers no x2APIC */
+	uint64_t base;       /* IA32_APIC_BASE without EN and EXTD, which are the mode */
 };
 
 struct lw_lapic {
@@ -90,7 +93,22 @@ _Static_assert(sizeof(struct lw_lapic) <= LW_LAPIC_SIZE, "LW_LAPIC_SIZE is too s
 #define load(field)         atomic_load_explicit(&(field), memory_order_relaxed)
 #define store(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
+static inline bool is_x2apic(const struct lw_lapic *l)
+{
+	return load(l->shared.mode) == LW_LAPIC_X2APIC;
+}
+
+/* IA32_APIC_BASE (SDM figure 11-5). */
+#define APIC_BASE_DEFAULT 0xfee00000u
+#define APIC_BASE_BSP     (1u << 8)
+#define APIC_BASE_EXTD    (1u << 10)
+#define APIC_BASE_EN      (1u << 11)
+#define MAX_PHYS_BITS     52u
+
 #pragma GCC visibility push(hidden)
+
+/* As at power-on but for id and mode; nobody is told. */
+void lw_lapic_clear(struct lw_lapic *lapic);
 
 /* An edge or level interrupt from inside, into IRR at once. */
 void lw_lapic_take(struct lw_lapic *lapic, uint8_t vector, bool level);

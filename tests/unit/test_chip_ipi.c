@@ -166,6 +166,104 @@ static void test_cve_2022_2153_to_a_disabled_lapic(void **state)
 	assert_int_equal(take(2), -1);
 }
 
+/* ---- modes ---- */
+
+#define PAGE 0xfee00000u
+#define EN   0x800u
+#define EXTD 0x400u
+
+static void mode(uint32_t vcpu, uint32_t bits)
+{
+	assert_int_equal(lw_lapic_set_base(lapic(vcpu), PAGE | bits), 0);
+}
+
+static void a_lapic_that_is_off_gets_nothing(void **state)
+{
+	(void)state;
+	assert_true(lw_lapic_base(lapic(0)) == (PAGE | EN | 0x100));
+	assert_true(lw_lapic_base(lapic(1)) == (PAGE | EN));
+	mode(2, 0);
+	from(1, 2u << 24, MODE(LW_DM_NMI));
+	from(1, 2u << 24, 0x31);
+	from(1, 0, TO(LW_SHORTHAND_OTHERS) | MODE(LW_DM_NMI));
+	from(1, 0xffu << 24, MODE(LW_DM_NMI));
+	assert_diary("signal0:4:00 signal3:4:00 signal0:4:00 signal1:4:00 signal3:4:00 ");
+	mode(2, EN);
+	lw_lapic_write(lapic(2), LW_LAPIC_SVR, ENABLED);
+	from(1, 2u << 24, 0x31);
+	assert_int_equal(who(0x31), 1 << 2);
+}
+
+/* A level in flight to it is resolved, as at an INIT. */
+static void going_off_with_a_level_in_flight(void **state)
+{
+	(void)state;
+	program(5, 1, 0x31 | LEVEL);
+	line(5, true);
+	assert_int_equal(take(1), 0x31);
+	assert_true(remote_irr(5));
+	line(5, false);
+	mode(1, 0);
+	assert_false(remote_irr(5));
+	mode(1, EN);
+	lw_lapic_write(lapic(1), LW_LAPIC_SVR, ENABLED);
+	line(5, true);
+	assert_int_equal(take(1), 0x31);
+	line(5, false);
+	assert_true(eoi(1));
+	assert_false(remote_irr(5));
+}
+
+/* A guest that starts in xAPIC mode and goes on in x2APIC mode, one vCPU after the other. */
+static void from_xapic_to_x2apic_mode(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		lw_lapic_write(lapic(n), LW_LAPIC_LDR, 1u << (24 + n));
+		mode(n, EN | EXTD);
+		assert_int_equal(
+			lw_chip_send(rig.chip, &(struct lw_msg){.dest = n, .vector = 0x31}), 1);
+		assert_int_equal(who(0x31), 1 << n);
+		assert_int_equal(
+			lw_chip_send(rig.chip, &(struct lw_msg){.dest = 0xff, .vector = 0x32}),
+			VCPUS - 1 - n); /* those still in xAPIC mode */
+		assert_int_equal(who(0x32), 0xf & ~((2u << n) - 1));
+	}
+	from(0, 0xffffffff, 0x33);
+	assert_int_equal(who(0x33), 0xf);
+	from(0, 5, 1u << 11 | 0x34);
+	assert_int_equal(who(0x34), 5);
+	program(5, 1, 0x41 | LEVEL);
+	line(5, true);
+	assert_int_equal(take(1), 0x41);
+	line(5, false);
+	assert_true(eoi(1));
+}
+
+/* One of a chip that starts in x2APIC mode goes back, and is found by what it is then. */
+static void from_x2apic_to_xapic_mode(void **state)
+{
+	(void)state;
+	mode(3, 0);
+	from(1, 3, MODE(LW_DM_NMI));
+	from(1, 8, 1u << 11 | MODE(LW_DM_NMI));
+	assert_diary("");
+	mode(3, EN);
+	lw_lapic_write(lapic(3), LW_LAPIC_SVR, ENABLED);
+	lw_lapic_write(lapic(3), LW_LAPIC_LDR, 0x20000000);
+	from(1, 3, MODE(LW_DM_NMI));
+	from(1, 0x20, 1u << 11 | MODE(LW_DM_NMI));
+	assert_diary("signal3:4:00 signal3:4:00 signal5:4:00 ");
+	from(1, 299, MODE(LW_DM_NMI));
+	assert_diary("signal299:4:00 ");
+	lw_lapic_write(lapic(3), LW_LAPIC_LDR, 0x40000000); /* routes are counted anew */
+	program(5, 3, 0x41 | LEVEL);
+	line(5, true);
+	assert_int_equal(take(3), 0x41);
+	line(5, false);
+	assert_true(eoi(3));
+}
+
 #define CASE(name)   cmocka_unit_test_setup_teardown(name, setup, rig_close)
 #define X2APIC(name) cmocka_unit_test_setup_teardown(name, setup_x2apic, rig_close)
 
@@ -179,6 +277,10 @@ int main(void)
 		CASE(deadlines_go_out_on_the_configured_clock),
 		X2APIC(test_cve_2013_6376_x2apic_destinations),
 		CASE(test_cve_2022_2153_to_a_disabled_lapic),
+		CASE(a_lapic_that_is_off_gets_nothing),
+		CASE(going_off_with_a_level_in_flight),
+		CASE(from_xapic_to_x2apic_mode),
+		X2APIC(from_x2apic_to_xapic_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
