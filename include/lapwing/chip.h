@@ -65,6 +65,8 @@ struct lw_chip_ops {
 	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
 	/* As in struct lw_lapic_ops: when to call lw_lapic_time() next. */
 	void (*deadline)(void *ctx, uint32_t vcpu, uint64_t deadline_ns);
+	/* As in struct lw_lapic_ops; the vCPU's thread. */
+	void (*threshold)(void *ctx, uint32_t vcpu, uint8_t class_);
 	/* As in struct lw_ioapic_ops; without the lock. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	void (*storm)(void *ctx, uint32_t gsi);

@@ -55,6 +55,10 @@ struct lw_lapic_ops {
 	/* Call lw_lapic_time() at `deadline_ns`, and not at the one told before; 0: no more. Told
 	 * at each change. Null: the owner asks lw_lapic_deadline(), or lets time pass unseen. */
 	void (*deadline)(void *ctx, uint32_t vcpu, uint64_t deadline_ns);
+	/* The highest pending vector waits for nothing but TPR, and becomes deliverable when TPR's
+	 * class (CR8) falls below `class_`; 0: TPR holds none back. This is VMX's TPR threshold.
+	 * Told at each change that the owner's calls find. Null: every change of TPR must leave. */
+	void (*threshold)(void *ctx, uint32_t vcpu, uint8_t class_);
 };
 
 /* How fast the timer's clocks run. */
@@ -131,6 +135,12 @@ enum lw_post lw_lapic_post(struct lw_lapic *lapic, uint8_t vector, bool level);
 
 /* Whether the LAPIC is software-enabled and so accepts fixed interrupts. Any thread. */
 bool lw_lapic_accepts(const struct lw_lapic *lapic);
+
+/* CR8, TPR's class (SDM 11.8.6). lw_lapic_set_cr8() returns 0, or 1 if the guest is to be given #GP
+ * for a reserved bit; TPR's lower half becomes 0. Where hardware keeps TPR, say it so after each
+ * exit. Owner. */
+uint8_t lw_lapic_cr8(const struct lw_lapic *lapic);
+int lw_lapic_set_cr8(struct lw_lapic *lapic, uint64_t value);
 
 /* Processor priority as of the owner's last call (SDM 11.8.3.1). Any thread, for arbitration. */
 uint8_t lw_lapic_ppr(const struct lw_lapic *lapic);

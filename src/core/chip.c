@@ -123,13 +123,21 @@ static void lapic_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
 		c->ops->deadline(c->ctx, vcpu, deadline_ns);
 }
 
-static const struct lw_lapic_ops lapic_ops = {
-	.eoi = lapic_eoi,
-	.changed = lapic_changed,
-	.broadcast = lapic_broadcast,
-	.ipi = lw_chip_ipi,
-	.signal = lapic_signal,
-	.deadline = lapic_deadline,
+static void lapic_threshold(void *ctx, uint32_t vcpu, uint8_t class_)
+{
+	const struct lw_chip *c = ctx;
+
+	c->ops->threshold(c->ctx, vcpu, class_);
+}
+
+#define LAPIC_OPS                                                                 \
+	.eoi = lapic_eoi, .changed = lapic_changed, .broadcast = lapic_broadcast, \
+	.ipi = lw_chip_ipi, .signal = lapic_signal, .deadline = lapic_deadline
+
+/* Without somebody to heed a threshold none is looked for. */
+static const struct lw_lapic_ops lapic_ops[2] = {
+	{LAPIC_OPS},
+	{LAPIC_OPS, .threshold = lapic_threshold},
 };
 
 /* ---- storage ---- */
@@ -240,7 +248,7 @@ static int identity_routes(struct lw_chip *c, const struct lw_chip_config *confi
 
 static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 {
-	struct lw_lapic_config one = {.ops = &lapic_ops,
+	struct lw_lapic_config one = {.ops = &lapic_ops[c->ops->threshold != NULL],
 				      .ctx = c,
 				      .x2apic = c->x2apic,
 				      .clock = config->clock,

@@ -10,7 +10,7 @@
 
 static const struct lw_lapic_ops no_ops;
 
-void lw_lapic_clear(struct lw_lapic *l)
+static void power_on(struct lw_lapic *l)
 {
 	/* In this order no poster can leave a vector behind that nobody is told of: it is refused,
 	 * or its vector is cleared, or it sets `notify` again. */
@@ -71,7 +71,7 @@ int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config
 	store(storage->shared.mode, config->x2apic ? LW_LAPIC_X2APIC : LW_LAPIC_XAPIC);
 	storage->own.timer.clock = clock;
 	store(storage->shared.id, config->id);
-	lw_lapic_clear(storage);
+	power_on(storage);
 	return 0;
 }
 
@@ -143,12 +143,6 @@ static uint32_t priority(const struct lw_lapic *l)
 	return (l->own.tpr & 0xf0u) >= class ? l->own.tpr : class;
 }
 
-void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
-{
-	l->own.tpr = tpr;
-	store(l->shared.ppr, priority(l));
-}
-
 void lw_lapic_log(struct lw_lapic *l, uint32_t bits)
 {
 	atomic_fetch_or_explicit(&l->shared.errors, bits, memory_order_relaxed);
@@ -167,6 +161,38 @@ void lw_lapic_take(struct lw_lapic *l, uint8_t vector, bool level)
 		lw_set_del(l->own.tmr, vector);
 }
 
+/* The class of the highest pending vector, if nothing but TPR is in its way. */
+static uint32_t threshold(const struct lw_lapic *l)
+{
+	int pending = lw_set_highest(l->own.irr), serviced = lw_set_highest(l->own.isr);
+
+	if (pending < 0 || pending >> 4 <= serviced >> 4 ||
+	    (uint32_t)pending >> 4 > l->own.tpr >> 4)
+		return 0;
+	return (uint32_t)pending >> 4;
+}
+
+/* After all that IRR, ISR or TPR has gone through. */
+static void tell_threshold(struct lw_lapic *l)
+{
+	uint32_t now;
+
+	if (!l->ops->threshold)
+		return;
+	now = threshold(l);
+	if (now == l->own.threshold)
+		return;
+	l->own.threshold = now;
+	l->ops->threshold(l->ctx, l->vcpu, (uint8_t)now);
+}
+
+void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
+{
+	l->own.tpr = tpr;
+	store(l->shared.ppr, priority(l));
+	tell_threshold(l);
+}
+
 static int deliverable(const struct lw_lapic *l)
 {
 	int vector = lw_set_highest(l->own.irr);
@@ -179,6 +205,7 @@ static int deliverable(const struct lw_lapic *l)
 int lw_lapic_pending(struct lw_lapic *l)
 {
 	lw_lapic_sync(l);
+	tell_threshold(l);
 	return deliverable(l);
 }
 
@@ -206,6 +233,7 @@ int lw_lapic_eoi(struct lw_lapic *l)
 	l->counters.eois++;
 	if (l->own.lvt[LVT_LINT0] & LVT_REMOTE_IRR)
 		lw_lapic_lint_eoi(l, (uint8_t)vector);
+	tell_threshold(l);
 	if (l->ops->eoi)
 		l->ops->eoi(l->ctx, l->vcpu, (uint8_t)vector, !lw_lapic_suppresses(l));
 	return vector;
@@ -244,6 +272,25 @@ void lw_lapic_tell_changed(const struct lw_lapic *l)
 {
 	if (l->ops->changed)
 		l->ops->changed(l->ctx, l->vcpu);
+}
+
+void lw_lapic_clear(struct lw_lapic *l)
+{
+	power_on(l);
+	tell_threshold(l);
+}
+
+uint8_t lw_lapic_cr8(const struct lw_lapic *l)
+{
+	return (uint8_t)(l->own.tpr >> 4);
+}
+
+int lw_lapic_set_cr8(struct lw_lapic *l, uint64_t value)
+{
+	if (value >> 4)
+		return 1;
+	lw_lapic_set_tpr(l, (uint32_t)value << 4);
+	return 0;
 }
 
 void lw_lapic_reset(struct lw_lapic *l)

@@ -71,6 +71,7 @@ struct owned {
 	uint32_t dest; /* ICR's high half; in xAPIC mode its bits 31…24 */
 	struct timer timer;
 	uint32_t lvt[LVTS];
+	uint32_t threshold;  /* as told last */
 	uint32_t raised;     /* ESR bits that LVT error has been raised for */
 	uint8_t lint_vector; /* LINT0's, as delivered, while its remote IRR is set */
 	bool lint[2];        /* the lines, asserted or not */

@@ -62,11 +62,19 @@ static inline void on_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
 	note("deadline%llu ", (unsigned long long)deadline_ns);
 }
 
+static inline void on_threshold(void *ctx, uint32_t vcpu, uint8_t class_)
+{
+	assert_ptr_equal(ctx, diary);
+	assert_int_equal(vcpu, 9);
+	note("threshold%u ", class_);
+}
+
 static const struct lw_lapic_ops rig_ops = {
 	.changed = on_changed,
 	.ipi = on_ipi,
 	.signal = on_signal,
 	.deadline = on_deadline,
+	.threshold = on_threshold,
 };
 
 static inline void open_with(struct lw_lapic_config config)

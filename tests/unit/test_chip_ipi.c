@@ -132,6 +132,28 @@ static void deadlines_go_out_on_the_configured_clock(void **state)
 	assert_diary("deadline2:8000 deadline2:0 ");
 }
 
+static void note_threshold(void *ctx, uint32_t vcpu, uint8_t class_)
+{
+	(void)ctx;
+	note("threshold%u:%u ", vcpu, class_);
+}
+
+static void thresholds_go_out_if_wanted(void **state)
+{
+	struct lw_chip_ops ops = rig_ops;
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	rig_close(NULL);
+	ops.threshold = note_threshold;
+	config.ops = &ops;
+	rig_open(config, LW_EOI_ARMED, 0);
+	lw_lapic_write(lapic(2), LW_LAPIC_TPR, 0x50);
+	from(1, 2u << 24, 0x41);
+	assert_int_equal(take(2), -1);
+	assert_diary("threshold2:4 ");
+}
+
 /* CVE-2013-6376 in full: x2APIC destinations past every array, cluster and vCPU. */
 static void test_cve_2013_6376_x2apic_destinations(void **state)
 {
@@ -274,6 +296,7 @@ int main(void)
 		CASE(lowest_priority_among_the_others),
 		CASE(signals_go_out),
 		CASE(lvt_signals_go_out),
+		CASE(thresholds_go_out_if_wanted),
 		CASE(deadlines_go_out_on_the_configured_clock),
 		X2APIC(test_cve_2013_6376_x2apic_destinations),
 		CASE(test_cve_2022_2153_to_a_disabled_lapic),
