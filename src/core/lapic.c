@@ -172,18 +172,21 @@ static uint32_t threshold(const struct lw_lapic *l)
 	return (uint32_t)pending >> 4;
 }
 
-/* After all that IRR, ISR or TPR has gone through. */
-static void tell_threshold(struct lw_lapic *l)
+static void look_at_threshold(struct lw_lapic *l)
 {
-	uint32_t now;
+	uint32_t now = threshold(l);
 
-	if (!l->ops->threshold)
-		return;
-	now = threshold(l);
 	if (now == l->own.threshold)
 		return;
 	l->own.threshold = now;
 	l->ops->threshold(l->ctx, l->vcpu, (uint8_t)now);
+}
+
+/* After all that IRR, ISR or TPR has gone through. Costs no call where nobody heeds it. */
+static inline void tell_threshold(struct lw_lapic *l)
+{
+	if (l->ops->threshold)
+		look_at_threshold(l);
 }
 
 void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
