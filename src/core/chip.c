@@ -36,6 +36,20 @@ void lw_chip_unlock(void *ctx)
 
 /* ---- what the LAPICs tell ---- */
 
+/* In all I/O APICs. Under the lock. */
+static enum lw_eoi_class resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)
+{
+	enum lw_eoi_class best = LW_EOI_SUPERFLUOUS;
+
+	for (uint32_t n = 0; n < c->nioapics; n++) {
+		enum lw_eoi_class one = lw_ioapic_eoi_locked(ioapic(c, n), vcpu, vector);
+
+		if (one < best) /* necessary, redundant, superfluous: in this order */
+			best = one;
+	}
+	return best;
+}
+
 /* An EOI that left, and whether it is to be broadcast to the I/O APICs. */
 static enum lw_eoi_class eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool broadcast)
 {
@@ -44,7 +58,7 @@ static enum lw_eoi_class eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vect
 	c->hooks->exit(c->eoi, vcpu);
 	lw_chip_lock(c);
 	if (broadcast)
-		found = lw_chip_resolve(c, vcpu, vector);
+		found = resolve(c, vcpu, vector);
 	c->hooks->ended(c->eoi, vcpu, vector, found);
 	trace(c, &(struct lw_trace){.kind = LW_TRACE_EOI,
 				    .vcpu = vcpu,

@@ -88,10 +88,6 @@ void lw_chip_ipi(void *chip, uint32_t vcpu, const struct lw_ipi *ipi);
 /* Which routes lead to this vCPU has changed: count them anew. Under the lock. */
 void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);
 
-/* In all I/O APICs: is a record open; resolve those of a pair. Under the lock. */
-bool lw_chip_in_flight(void *chip, uint32_t vcpu, uint8_t vector);
-enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector);
-
 #pragma GCC visibility pop
 
 #endif

@@ -125,20 +125,7 @@ const struct lw_ioapic_ops lw_chip_ioapic_ops[2] = {
 
 /* ---- what a policy asks ---- */
 
-enum lw_eoi_class lw_chip_resolve(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)
-{
-	enum lw_eoi_class best = LW_EOI_SUPERFLUOUS;
-
-	for (uint32_t n = 0; n < c->nioapics; n++) {
-		enum lw_eoi_class one = lw_ioapic_eoi_locked(ioapic(c, n), vcpu, vector);
-
-		if (one < best) /* necessary, redundant, superfluous: in this order */
-			best = one;
-	}
-	return best;
-}
-
-bool lw_chip_in_flight(void *ctx, uint32_t vcpu, uint8_t vector)
+static bool env_in_flight(void *ctx, uint32_t vcpu, uint8_t vector)
 {
 	return pair(ctx, vcpu, vector)->records != 0;
 }
@@ -282,7 +269,7 @@ const struct lw_eoi_env *lw_chip_env(void)
 		.scan = env_scan,
 		.targets = lw_chip_targets,
 		.routed = env_routed,
-		.in_flight = lw_chip_in_flight,
+		.in_flight = env_in_flight,
 		.release = env_release,
 		.finish = env_finish,
 		.keep = env_keep,

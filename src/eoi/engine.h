@@ -100,7 +100,6 @@ void lw_eoi_darken(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
 /* scan.c: what the four scanning policies share. */
 void lw_scan_route(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);
 void lw_scan_all(struct lw_eoi *e);
-bool lw_scan_pending(const struct scan *scan, uint8_t vector);
 /* A route that leads here, or else may be awaited here: then the highest such is recorded. */
 void lw_scan_track(struct scan *scan, uint8_t vector, bool leads_here);
 

@@ -34,7 +34,7 @@ void lw_scan_route(struct lw_eoi *e, const struct lw_msg *before, const struct l
 		e->env->targets(e->ctx, before, one, e);
 }
 
-bool lw_scan_pending(const struct scan *scan, uint8_t vector)
+static bool is_pending(const struct scan *scan, uint8_t vector)
 {
 	const struct lw_eoi *e = scan->eoi;
 
@@ -45,7 +45,7 @@ void lw_scan_track(struct scan *scan, uint8_t vector, bool leads_here)
 {
 	struct vcpu *v = &scan->eoi->vcpu[scan->vcpu];
 
-	if (!leads_here && !lw_scan_pending(scan, vector))
+	if (!leads_here && !is_pending(scan, vector))
 		return;
 	lw_set_add(scan->set, vector);
 	if (!leads_here && vector > v->last_pending)
@@ -54,7 +54,7 @@ void lw_scan_track(struct scan *scan, uint8_t vector, bool leads_here)
 
 static void see(struct scan *scan, const struct lw_scanned *route)
 {
-	if (route->level && (route->matches || lw_scan_pending(scan, route->vector)))
+	if (route->level && (route->matches || is_pending(scan, route->vector)))
 		lw_set_add(scan->set, route->vector);
 }
 

@@ -186,10 +186,9 @@ static int take(struct machine *m, uint32_t vcpu)
 	return vector;
 }
 
-/* End what is in service. Returns whether the vCPU left guest mode for it. */
-static bool end(struct machine *m, uint32_t vcpu)
+/* End the vector, the highest in service. Returns whether the vCPU left guest mode for it. */
+static bool end(struct machine *m, uint32_t vcpu, uint8_t vector)
 {
-	uint8_t vector = (uint8_t)truth_serving(&m->truth, vcpu);
 	bool left = lw_chip_eoi_leaves(m->chip, vcpu, vector);
 
 	truth_eoi(&m->truth, vcpu, vector, left);
@@ -203,11 +202,14 @@ static bool end(struct machine *m, uint32_t vcpu)
  * kick arrives. No draw of its own, as chance.c wants it. */
 static void run_on(struct machine *m, uint32_t vcpu)
 {
+	int vector;
+
 	if (!m->slow_kicks || !(m->random >> 17 & 1))
 		return;
 	truth_step(&m->truth);
 	take(m, vcpu);
-	if (truth_serving(&m->truth, vcpu) >= 0 && end(m, vcpu))
+	vector = truth_serving(&m->truth, vcpu);
+	if (vector >= 0 && end(m, vcpu, (uint8_t)vector))
 		enter(m, vcpu);
 }
 
@@ -281,12 +283,14 @@ int m_take(struct machine *m, uint32_t vcpu)
 
 void m_eoi(struct machine *m, uint32_t vcpu)
 {
-	if (truth_serving(&m->truth, vcpu) < 0)
+	int vector = truth_serving(&m->truth, vcpu);
+
+	if (vector < 0)
 		return;
 	if (!m->vcpu[vcpu].in_guest)
 		m_enter(m, vcpu);
 	start_step(m);
-	resume(m, vcpu, end(m, vcpu));
+	resume(m, vcpu, end(m, vcpu, (uint8_t)vector));
 }
 
 void m_init(struct machine *m, uint32_t vcpu)

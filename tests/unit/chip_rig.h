@@ -152,6 +152,23 @@ static inline void rig_open(struct lw_chip_config config, enum lw_eoi_policy pol
 		lw_lapic_write(lw_chip_lapic(rig.chip, n), LW_LAPIC_SVR, ENABLED);
 }
 
+static inline int rig_armed(void **state)
+{
+	(void)state;
+	rig_open(rig_config(), LW_EOI_ARMED, 0);
+	return 0;
+}
+
+static inline int rig_x2apic(uint32_t nvcpus)
+{
+	struct lw_chip_config config = rig_config();
+
+	config.x2apic = true;
+	config.nvcpus = nvcpus;
+	rig_open(config, LW_EOI_ARMED, 0);
+	return 0;
+}
+
 static inline int rig_close(void **state)
 {
 	(void)state;

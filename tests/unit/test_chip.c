@@ -2,22 +2,10 @@
 /* The controller whole: who gets a message, and what reaches the VMM. */
 #include "chip_rig.h"
 
-static int setup(void **state)
-{
-	(void)state;
-	rig_open(rig_config(), LW_EOI_ARMED, 0);
-	return 0;
-}
-
 static int setup_x2apic(void **state)
 {
-	struct lw_chip_config config = rig_config();
-
 	(void)state;
-	config.x2apic = true;
-	config.nvcpus = 40;
-	rig_open(config, LW_EOI_ARMED, 0);
-	return 0;
+	return rig_x2apic(40);
 }
 
 /* ---- init ---- */
@@ -400,7 +388,7 @@ static void any_access_is_survived_by_every_policy(void **state)
 	}
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, rig_close)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_armed, rig_close)
 
 int main(void)
 {

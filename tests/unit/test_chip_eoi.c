@@ -2,13 +2,6 @@
 /* An EOI's way through the whole controller, under armed and lazy. */
 #include "chip_rig.h"
 
-static int armed(void **state)
-{
-	(void)state;
-	rig_open(rig_config(), LW_EOI_ARMED, 0);
-	return 0;
-}
-
 static int armed_hardware(void **state)
 {
 	(void)state;
@@ -284,17 +277,17 @@ static void what_is_found_gone_is_gone_in_both_ioapics(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(moved_in_service, armed),
-		CASE(coincidence, armed),
+		CASE(moved_in_service, rig_armed),
+		CASE(coincidence, rig_armed),
 		CASE(coincidence, lazy),
-		CASE(same_vector_an_edge_follows_a_level, armed),
-		CASE(a_resampler_sets_a_line_of_the_other_ioapic, armed),
-		CASE(reset_resolves_what_is_in_flight, armed),
+		CASE(same_vector_an_edge_follows_a_level, rig_armed),
+		CASE(a_resampler_sets_a_line_of_the_other_ioapic, rig_armed),
+		CASE(reset_resolves_what_is_in_flight, rig_armed),
 		CASE(reset_resolves_what_is_in_flight, armed_hardware),
-		CASE(an_enabled_lapic_takes_what_was_refused, armed),
+		CASE(an_enabled_lapic_takes_what_was_refused, rig_armed),
 		CASE(an_eoi_that_hardware_took, armed_hardware),
 		CASE(a_handed_delivery_that_is_refused_goes_elsewhere, armed_hardware),
-		CASE(directed_eoi_alone_resolves_under_suppression, armed),
+		CASE(directed_eoi_alone_resolves_under_suppression, rig_armed),
 		CASE(directed_eoi_alone_resolves_under_suppression, lazy),
 		CASE(an_eoi_unheard_is_not_made_up_for, lazy),
 		CASE(suppression_ends_what_was_let_go, lazy),

@@ -5,22 +5,10 @@
 #define TO(n)   ((uint64_t)(n) << 18)
 #define MODE(n) ((uint64_t)(n) << 8)
 
-static int setup(void **state)
-{
-	(void)state;
-	rig_open(rig_config(), LW_EOI_ARMED, 0);
-	return 0;
-}
-
 static int setup_x2apic(void **state)
 {
-	struct lw_chip_config config = rig_config();
-
 	(void)state;
-	config.x2apic = true;
-	config.nvcpus = 300;
-	rig_open(config, LW_EOI_ARMED, 0);
-	return 0;
+	return rig_x2apic(300);
 }
 
 static void from(uint32_t vcpu, uint64_t dest, uint64_t icr)
@@ -286,7 +274,7 @@ static void from_x2apic_to_xapic_mode(void **state)
 	assert_true(eoi(3));
 }
 
-#define CASE(name)   cmocka_unit_test_setup_teardown(name, setup, rig_close)
+#define CASE(name)   cmocka_unit_test_setup_teardown(name, rig_armed, rig_close)
 #define X2APIC(name) cmocka_unit_test_setup_teardown(name, setup_x2apic, rig_close)
 
 int main(void)
