@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole controller: a LAPIC for each vCPU, I/O APICs, GSI routes, and an EOI policy, wired.
+ * The whole controller: a LAPIC for each vCPU, I/O APICs, perhaps a pair of 8259s, GSI routes, and
+ * an EOI policy, wired.
  *
  * To set one up: lw_eoi_init() with env = lw_chip_env() and ctx = the chip's storage, then
  * lw_chip_init() with hooks = lw_eoi_hooks() and eoi = the engine. Each part can also be used
  * alone; this file is how they fit together.
  *
  * Threads: a vCPU's thread calls lw_chip_enter() before it enters guest mode, lw_chip_exit() after
- * it has left, and its LAPIC's functions. Lines, MSIs and I/O APIC accesses come from any thread.
+ * it has left, and its LAPIC's functions. Lines, MSIs and accesses to the I/O APICs and the 8259s
+ * come from any thread. The latter all share the one lock that ops->lock and ops->unlock name.
  */
 #ifndef LAPWING_CHIP_H
 #define LAPWING_CHIP_H
 
 #include <lapwing/ioapic.h>
 #include <lapwing/lapic.h>
+#include <lapwing/pic.h>
 #include <lapwing/route.h>
 #include <lapwing/seam.h>
 #include <lapwing/types.h>
@@ -54,14 +57,16 @@ struct lw_chip_ops {
 	/* The vCPU must pass lw_chip_enter() or lw_chip_exit() soon: make it leave guest mode if it
 	 * is there, wake it if it is halted. Any thread, perhaps under the lock. Required. */
 	void (*kick)(void *ctx, uint32_t vcpu);
-	/* An interrupt was posted to a vCPU that had none: inject it, wake it, or send a posted
-	 * interrupt notification. As `kick`. Null: `kick` does it. */
+	/* An interrupt was posted to a vCPU that had none, or the 8259s' INT rose and the vCPU
+	 * listens to it: inject it, wake it, or send a posted interrupt notification. As `kick`,
+	 * and perhaps for the calling vCPU itself. Null: `kick` does it. */
 	void (*notify)(void *ctx, uint32_t vcpu);
 	/* Is the calling thread this vCPU's, or is that one stopped? Null: never, and what only
 	 * the owner can answer is asked by a kick. */
 	bool (*owned)(void *ctx, uint32_t vcpu);
 	/* NMI, SMI, INIT, SIPI or ExtINT for a vCPU (enum lw_delivery_mode). Perhaps under the
-	 * lock. Null: ignored. */
+	 * lock. Null: ignored. ExtINT is told at a rise of LINT0, too, which for the chip's own
+	 * 8259s asks for nothing more: lw_chip_accept() fetches the vector. */
 	void (*signal)(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector);
 	/* As in struct lw_lapic_ops: when to call lw_lapic_time() next. */
 	void (*deadline)(void *ctx, uint32_t vcpu, uint64_t deadline_ns);
@@ -70,6 +75,9 @@ struct lw_chip_ops {
 	/* As in struct lw_ioapic_ops; without the lock. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	void (*storm)(void *ctx, uint32_t gsi);
+	/* Null, or as `eoi` in struct lw_pic_ops: the interrupt of a pin of the 8259s is over.
+	 * Without the lock. */
+	void (*pic_eoi)(void *ctx, uint32_t pin);
 	/* Null, or told of each event; perhaps under the lock; must not call back. */
 	void (*trace)(void *ctx, const struct lw_trace *event);
 };
@@ -92,16 +100,19 @@ struct lw_chip_config {
 	struct lw_lapic_clock clock; /* of every LAPIC's timer */
 	bool xapic_only;             /* as in struct lw_lapic_config */
 	uint8_t phys_bits;
+	bool pic;           /* there is a pair of 8259s */
+	uint32_t pic_flags; /* LW_PIC_STRICT or 0, as in struct lw_pic_config */
 };
 
 /* Bytes for such a controller, or 0 if the configuration is out of range. */
 size_t lw_chip_size(const struct lw_chip_config *config);
 
 /*
- * Set up a controller: vCPU n has APIC id n, every GSI leads to the I/O APIC pin that has it.
- * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, what
- * lw_lapic_init() refuses, a pin whose GSI is past
- * `gsis`); or -EEXIST (more than four I/O APICs with a pin of the same GSI).
+ * Set up a controller: vCPU n has APIC id n; every GSI leads to the I/O APIC pin that has it, and
+ * with 8259s GSIs 0, 1 and 3 to 15 to their pins also, as KVM routes them by default.
+ * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, what lw_lapic_init() and
+ * lw_pic_init() refuse, a pin whose GSI is past `gsis`); or -EEXIST (more than four pins of the
+ * same GSI).
  */
 int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);
 
@@ -109,6 +120,7 @@ int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);
 struct lw_lapic *lw_chip_lapic(struct lw_chip *chip, uint32_t vcpu);
 struct lw_ioapic *lw_chip_ioapic(struct lw_chip *chip, uint32_t n);
 struct lw_routes *lw_chip_routes(struct lw_chip *chip);
+struct lw_pic *lw_chip_pic(struct lw_chip *chip);
 
 /* What a policy may ask of a chip; its ctx is the chip. One constant table. */
 const struct lw_eoi_env *lw_chip_env(void);
@@ -123,13 +135,30 @@ int lw_chip_send(struct lw_chip *chip, const struct lw_msg *msg);
 /* Deliver an MSI: lw_msi_decode() and lw_chip_send(), or -EINVAL. */
 int lw_chip_msi(struct lw_chip *chip, uint64_t address, uint32_t data);
 
-/* Drive a source of a GSI's line: I/O APIC pins by level, MSI routes at each rise that the caller
- * makes (the chip keeps no level for them). Returns 0, or -EINVAL (no route, source above 31). */
+/* Drive a source of a GSI's line: I/O APIC and 8259 pins by level, MSI routes at each rise that the
+ * caller makes (the chip keeps no level for them). Returns 0, or -EINVAL (no route, one to a pin
+ * that there is not, source above 31); the other routes are served all the same. */
 int lw_chip_line(struct lw_chip *chip, uint32_t gsi, uint32_t source, bool level);
 
 /* vCPU thread: about to enter guest mode; has left it. In between, `kick` must make it leave. */
 void lw_chip_enter(struct lw_chip *chip, uint32_t vcpu);
 void lw_chip_exit(struct lw_chip *chip, uint32_t vcpu);
+
+/*
+ * What the vCPU is to be given next, and: take it. First what the 8259s ask for, if LINT0 lets that
+ * through (ExtINT, or the LAPIC off): their vector, which may be any and enters no ISR of the
+ * LAPIC. Else lw_lapic_pending() or lw_lapic_accept(). Returns the vector, or -1 if there is none.
+ *
+ * INT is wired to LINT0 of every vCPU, and where several let it through the first to come gets the
+ * interrupt. After a reset every LINT0 is masked: firmware sets it up, or a VMM without one, on
+ * vCPU 0 (SDM vol. 3, 11.5.1).
+ *
+ * Does not inject, does not look at IF or the interrupt shadow, and does not say what is pending
+ * besides: ask again after an acceptance. A vector that has been accepted can't be given back. An
+ * ExtINT that came as a message is not here, but told to ops->signal. Owner.
+ */
+int lw_chip_pending(struct lw_chip *chip, uint32_t vcpu);
+int lw_chip_accept(struct lw_chip *chip, uint32_t vcpu);
 
 /* Would an EOI of `vector` on this vCPU leave the guest now? In guest mode, by what its hardware
  * has; else, where the VMM carries out the EOI, by the set itself. Owner. */

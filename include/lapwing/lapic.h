@@ -4,8 +4,8 @@
  *
  * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. Any thread may call, at any time,
  * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_mode(),
- * lw_lapic_matches() and lw_lapic_suppresses(). All else only the owner may, or anyone while the
- * owner is stopped. Nothing here blocks or takes a lock.
+ * lw_lapic_matches(), lw_lapic_suppresses() and lw_lapic_listens(). All else only the owner may, or
+ * anyone while the owner is stopped. Nothing here blocks or takes a lock.
  */
 #ifndef LAPWING_LAPIC_H
 #define LAPWING_LAPIC_H
@@ -276,6 +276,13 @@ void lw_lapic_lint(struct lw_lapic *lapic, uint32_t pin, bool asserted);
 /* Does an asserted LINT0 or LINT1 ask for an ExtINT now? Then the VMM fetches the vector from the
  * 8259 when the vCPU can take it; TPR and PPR don't matter. Owner. */
 bool lw_lapic_extint(const struct lw_lapic *lapic);
+
+/*
+ * Would a rise of LINT0 mean anything: is its entry unmasked, or the LAPIC off? Any thread. Who
+ * makes the line rise, so that all can see it, and asks then, need tell only those that listen: an
+ * owner that unmasks the entry, and looks at the line after, sees it up.
+ */
+bool lw_lapic_listens(const struct lw_lapic *lapic);
 
 /* A performance counter overflowed: deliver LVT PMC, which masks the entry (SDM 11.5.1). Owner. */
 void lw_lapic_pmi(struct lw_lapic *lapic);

@@ -113,6 +113,11 @@ int lw_pic_line(struct lw_pic *pic, uint32_t pin, uint32_t source, bool level);
  */
 uint8_t lw_pic_inta(struct lw_pic *pic);
 
+/* The same in one step with the question whether INT is high: -1 if it is low, and nothing changes.
+ * Where several vCPUs listen to the output, only one of them gets the interrupt, and none of them a
+ * spurious one for having come second. */
+int lw_pic_accept(struct lw_pic *pic);
+
 /* The vector that lw_pic_inta() would return now, or -1 if INT is low. Changes nothing. */
 int lw_pic_pending(struct lw_pic *pic);
 

@@ -8,6 +8,7 @@
 #define MAX_VCPUS       65536u
 #define XAPIC_VCPUS     255u
 #define ROUTES_OF(gsis) (2u * (gsis)) /* an I/O APIC and something else for each */
+#define PIC_ROUTES      (LW_PIC_PINS - 1u)
 
 /* ---- lock ---- */
 
@@ -204,6 +205,8 @@ static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 		return 0;
 	c->lapics = size;
 	size += (size_t)config->nvcpus * LW_LAPIC_SIZE;
+	if (config->pic)
+		size = lw_chip_lay_out_pic(c, config, size);
 	for (uint32_t n = 0; n < config->nioapics; n++) {
 		struct lw_ioapic_config one = ioapic_config(config, NULL, n);
 		size_t bytes = lw_ioapic_size(&one);
@@ -234,12 +237,26 @@ static bool hooks_are_whole(const struct lw_eoi_hooks *h)
 	       h->closed && h->enter && h->exit && h->serve && h->remap && h->init && h->broadcast;
 }
 
-/* Each GSI to the pin that has it: the n-th pin of all, chip after chip. */
+/* The n-th pin of the 8259s that a device can drive. */
+static struct lw_route pic_route(size_t n)
+{
+	uint32_t gsi = (uint32_t)n + (n >= LW_PIC_CASCADE_PIN);
+
+	return (struct lw_route){.gsi = gsi,
+				 .type = LW_ROUTE_PIC,
+				 .chip = (uint16_t)(gsi / 8u),
+				 .pin = (uint16_t)(gsi % 8u)};
+}
+
+/* Each GSI to the pins that have it: the 8259s', then all I/O APICs', chip after chip. */
 static struct lw_route identity(const void *arg, size_t n)
 {
 	const struct lw_chip_config *config = arg;
 	uint16_t chip = 0;
 
+	if (config->pic && n < PIC_ROUTES)
+		return pic_route(n);
+	n -= config->pic ? PIC_ROUTES : 0;
 	while (n >= config->ioapic[chip].pins)
 		n -= config->ioapic[chip++].pins;
 	return (struct lw_route){
@@ -252,7 +269,8 @@ static struct lw_route identity(const void *arg, size_t n)
 
 static int identity_routes(struct lw_chip *c, const struct lw_chip_config *config)
 {
-	struct lw_route_source from = {.get = identity, .arg = config};
+	struct lw_route_source from = {
+		.get = identity, .arg = config, .count = config->pic ? PIC_ROUTES : 0};
 	int err = lw_routes_init(lw_chip_routes(c), config->gsis, ROUTES_OF(config->gsis));
 
 	for (uint32_t n = 0; n < config->nioapics; n++)
@@ -280,6 +298,8 @@ static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 
 		err = lw_ioapic_init(ioapic(c, n), &io);
 	}
+	if (!err && c->pic)
+		err = lw_chip_init_pic(c, config);
 	return err ? err : identity_routes(c, config);
 }
 
@@ -307,8 +327,11 @@ int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config)
 
 void lw_chip_enter(struct lw_chip *c, uint32_t vcpu)
 {
-	if (vcpu < c->nvcpus)
-		c->hooks->enter(c->eoi, vcpu);
+	if (vcpu >= c->nvcpus)
+		return;
+	if (c->pic)
+		lw_chip_sense(c, vcpu);
+	c->hooks->enter(c->eoi, vcpu);
 }
 
 void lw_chip_exit(struct lw_chip *c, uint32_t vcpu)
@@ -317,6 +340,8 @@ void lw_chip_exit(struct lw_chip *c, uint32_t vcpu)
 		return;
 	c->hooks->exit(c->eoi, vcpu);
 	c->hooks->serve(c->eoi, vcpu);
+	if (c->pic)
+		lw_chip_sense(c, vcpu);
 }
 
 bool lw_chip_eoi_leaves(const struct lw_chip *c, uint32_t vcpu, uint8_t vector)

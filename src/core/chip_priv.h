@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of the controller: chip.c has its storage and the vCPUs' calls, deliver.c says who
- * gets a message, env.c wires I/O APICs and policy.
+ * gets a message, env.c wires I/O APICs and policy, wire.c the 8259s and LINT0.
  */
 #ifndef LW_CHIP_PRIV_H
 #define LW_CHIP_PRIV_H
@@ -29,7 +29,9 @@ struct lw_chip {
 	bool x2apic;
 	_Atomic bool mixed;           /* of LAPICs that started in x2APIC mode, one has left it */
 	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
+	_Atomic uint32_t wire;        /* changes of the 8259s' INT: odd, it is high */
 	size_t lapics, routes, pairs; /* offsets in this block */
+	size_t pic, seen;             /* the 8259s; `wire` as each vCPU has seen it; 0: none */
 	size_t ioapic[LW_CHIP_MAX_IOAPICS];
 };
 
@@ -46,6 +48,11 @@ static inline struct lw_lapic *lapic(const struct lw_chip *c, uint32_t vcpu)
 static inline struct lw_ioapic *ioapic(const struct lw_chip *c, uint32_t n)
 {
 	return at(c, c->ioapic[n]);
+}
+
+static inline struct lw_pic *pic(const struct lw_chip *c)
+{
+	return at(c, c->pic);
 }
 
 static inline void trace(const struct lw_chip *c, const struct lw_trace *event)
@@ -77,6 +84,16 @@ void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg
 
 /* Post to one vCPU and notify it; false if it refused. */
 bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool level);
+
+/* Something is pending on a vCPU that may not know. */
+void lw_chip_notify(const struct lw_chip *c, uint32_t vcpu);
+
+/* Where the 8259s lie, from `size` on; the size after. */
+size_t lw_chip_lay_out_pic(struct lw_chip *c, const struct lw_chip_config *config, size_t size);
+int lw_chip_init_pic(struct lw_chip *c, const struct lw_chip_config *config);
+
+/* The vCPU's LINT0 becomes what INT is, or was meanwhile. Owner. */
+void lw_chip_sense(struct lw_chip *c, uint32_t vcpu);
 
 /* Deliver for a pin, arming as the policy wants it. Under the lock. */
 void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,

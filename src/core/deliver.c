@@ -60,7 +60,7 @@ struct delivery {
 	uint32_t best, best_ppr; /* lowest priority */
 };
 
-static void notify(const struct lw_chip *c, uint32_t vcpu)
+void lw_chip_notify(const struct lw_chip *c, uint32_t vcpu)
 {
 	if (c->ops->notify)
 		c->ops->notify(c->ctx, vcpu);
@@ -80,7 +80,7 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 				    .vector = vector,
 				    .level = level});
 	if (answer == LW_POST_NOTIFY)
-		notify(c, vcpu);
+		lw_chip_notify(c, vcpu);
 	return true;
 }
 
@@ -238,6 +238,22 @@ int lw_chip_msi(struct lw_chip *c, uint64_t address, uint32_t data)
 	return err ? err : lw_chip_send(c, &msg);
 }
 
+static int drive(struct lw_chip *c, const struct lw_route *r, uint32_t source, bool level)
+{
+	switch (r->type) {
+	case LW_ROUTE_IOAPIC:
+		if (r->chip >= c->nioapics)
+			return -EINVAL;
+		return lw_ioapic_line(ioapic(c, r->chip), r->pin, source, level);
+	case LW_ROUTE_PIC:
+		if (!c->pic)
+			return -EINVAL;
+		return lw_pic_line(pic(c), r->chip * 8u + r->pin, source, level);
+	default:
+		return level ? lw_chip_msi(c, r->address, r->data) : 0;
+	}
+}
+
 int lw_chip_line(struct lw_chip *c, uint32_t gsi, uint32_t source, bool level)
 {
 	struct lw_route found[LW_ROUTES_PER_GSI];
@@ -247,15 +263,8 @@ int lw_chip_line(struct lw_chip *c, uint32_t gsi, uint32_t source, bool level)
 	if (!count || source >= LW_IOAPIC_MAX_SOURCES)
 		return -EINVAL;
 	for (size_t n = 0; n < count; n++) {
-		const struct lw_route *r = &found[n];
-		int one = 0;
+		int one = drive(c, &found[n], source, level);
 
-		if (r->type == LW_ROUTE_IOAPIC)
-			one = r->chip < c->nioapics
-				      ? lw_ioapic_line(ioapic(c, r->chip), r->pin, source, level)
-				      : -EINVAL;
-		else if (r->type == LW_ROUTE_MSI && level)
-			one = lw_chip_msi(c, r->address, r->data);
 		if (one < 0)
 			err = one;
 	}

@@ -33,6 +33,7 @@ static void power_on(struct lw_lapic *l)
 	l->own.dest = 0;
 	for (uint32_t n = 0; n < LVTS; n++)
 		l->own.lvt[n] = LVT_MASKED; /* and remote IRR clear */
+	lw_lapic_listen(l);
 	l->own.raised = 0;
 	l->own.timer.dcr = 0;
 	lw_lapic_stop_timer(l);

@@ -130,6 +130,21 @@ void lw_lapic_lint(struct lw_lapic *l, uint32_t pin, bool asserted)
 		lw_lapic_fire(l, entry);
 }
 
+/* Ordered against whoever makes LINT0 rise and then asks: docs/concurrency.md. */
+void lw_lapic_listen(struct lw_lapic *l)
+{
+	bool listens =
+		load(l->shared.mode) == LW_LAPIC_DISABLED || !(l->own.lvt[LVT_LINT0] & LVT_MASKED);
+
+	if (listens != load(l->shared.listens))
+		atomic_store(&l->shared.listens, listens);
+}
+
+bool lw_lapic_listens(const struct lw_lapic *l)
+{
+	return atomic_load(&l->shared.listens);
+}
+
 static bool is_extint(uint32_t lvt)
 {
 	return !(lvt & LVT_MASKED) && LVT_DELIVERY(lvt) == LW_DM_EXTINT;
@@ -165,6 +180,7 @@ void lw_lapic_write_lvt(struct lw_lapic *l, enum lvt entry, uint32_t value)
 	if (!lw_lapic_accepts(l))
 		value |= LVT_MASKED;
 	l->own.lvt[entry] = value;
+	lw_lapic_listen(l);
 	if (entry == LVT_TIMER)
 		lw_lapic_timer_mode(l, before);
 	else if (entry == LVT_LINT0 || entry == LVT_LINT1)
@@ -175,4 +191,5 @@ void lw_lapic_mask_lvts(struct lw_lapic *l)
 {
 	for (uint32_t n = 0; n < LVTS; n++)
 		l->own.lvt[n] |= LVT_MASKED;
+	lw_lapic_listen(l);
 }

@@ -46,6 +46,7 @@ struct shared {
 	_Atomic uint32_t svr;
 	_Atomic uint32_t ppr;
 	_Atomic uint32_t mode; /* enum lw_lapic_mode */
+	_Atomic bool listens;  /* to LINT0 */
 };
 
 /* Expiry 0: it does not run. */
@@ -135,6 +136,9 @@ uint32_t lw_lapic_tmcct(const struct lw_lapic *lapic);
 
 /* `vector` was EOI'd while LINT0's remote IRR is set. */
 void lw_lapic_lint_eoi(struct lw_lapic *lapic, uint8_t vector);
+
+/* LINT0's entry or the mode was written: does a rise of LINT0 mean anything now? */
+void lw_lapic_listen(struct lw_lapic *lapic);
 
 /* TPR takes a new value, and PPR follows. */
 void lw_lapic_set_tpr(struct lw_lapic *lapic, uint32_t tpr);

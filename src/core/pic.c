@@ -292,20 +292,38 @@ static void acknowledge(struct lw_pic *p, const struct found *f)
 	settle(p);
 }
 
-uint8_t lw_pic_inta(struct lw_pic *p)
+static struct found inta(struct lw_pic *p)
 {
-	struct found f;
+	struct found f = find(p);
 
-	enter(p);
-	f = find(p);
 	if (f.spurious)
 		p->counters.spurious++;
 	else
 		p->counters.acknowledged++;
 	if (f.pin != NO_PIN)
 		acknowledge(p, &f);
+	return f;
+}
+
+uint8_t lw_pic_inta(struct lw_pic *p)
+{
+	struct found f;
+
+	enter(p);
+	f = inta(p);
 	leave(p);
 	return f.vector;
+}
+
+int lw_pic_accept(struct lw_pic *p)
+{
+	int vector = -1;
+
+	enter(p);
+	if (p->state.intr)
+		vector = inta(p).vector;
+	leave(p);
+	return vector;
 }
 
 int lw_pic_pending(struct lw_pic *p)

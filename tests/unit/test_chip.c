@@ -167,7 +167,7 @@ static void gsi_routes_lead_to_pins_and_msis(void **state)
 	const struct lw_route set[] = {
 		{.gsi = 9, .type = LW_ROUTE_IOAPIC, .chip = 1, .pin = 5},
 		{.gsi = 9, .type = LW_ROUTE_MSI, .address = 0xfee01000, .data = 0x41},
-		{.gsi = 9, .type = LW_ROUTE_PIC, .chip = 1, .pin = 1},
+		{.gsi = 12, .type = LW_ROUTE_PIC, .chip = 1, .pin = 1},
 		{.gsi = 10, .type = LW_ROUTE_IOAPIC, .chip = 2, .pin = 5},
 		{.gsi = 11, .type = LW_ROUTE_MSI, .address = 0, .data = 0x41},
 	};
