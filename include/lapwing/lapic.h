@@ -122,7 +122,7 @@ enum lw_post {
 };
 
 /*
- * Post an interrupt: from any thread, wait-free (two atomic instructions, neither in a loop).
+ * Post an interrupt: from any thread, wait-free (three atomic instructions, none in a loop).
  *
  * The vector becomes pending in a request map that the owner merges into IRR; a vector already
  * there coalesces. Does not kick: on LW_POST_NOTIFY the caller must make the owner leave guest mode

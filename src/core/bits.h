@@ -32,7 +32,7 @@ static inline void lw_set_del(uint64_t *set, uint32_t n)
 /* Highest and lowest bit of a word that has one. */
 static inline uint32_t lw_word_high(uint64_t word)
 {
-	return 63u - (uint32_t)__builtin_clzll(word);
+	return 63u ^ (uint32_t)__builtin_clzll(word);
 }
 
 static inline uint32_t lw_word_low(uint64_t word)
@@ -45,7 +45,15 @@ static inline int lw_set_highest(const uint64_t set[LW_SET_WORDS])
 {
 	for (uint32_t w = LW_SET_WORDS; w-- > 0;)
 		if (set[w])
-			return (int)(w * 64u + lw_word_high(set[w]));
+			return (int)(w << 6 | lw_word_high(set[w]));
+	return -1;
+}
+
+static inline int lw_set_lowest(const uint64_t set[LW_SET_WORDS])
+{
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+		if (set[w])
+			return (int)(w << 6 | lw_word_low(set[w]));
 	return -1;
 }
 

@@ -7,23 +7,70 @@
 
 #define SVR_RESET 0xffu
 #define DFR_FLAT  0xffffffffu
+#define NO_VECTOR 256u
+
+static void no_eoi(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast)
+{
+	(void)ctx;
+	(void)vcpu;
+	(void)vector;
+	(void)broadcast;
+}
 
 static const struct lw_lapic_ops no_ops;
+
+/* The higher class of TPR and of what is in service; TPR whole if it is not below (11.8.3.1). */
+static uint32_t priority(const struct lw_lapic *l)
+{
+	uint32_t class = l->der.top & 0xf0u;
+
+	return (l->own.tpr & 0xf0u) >= class ? l->own.tpr : class;
+}
+
+static uint32_t how_busy(const struct lw_lapic *l)
+{
+	uint32_t busy = 0;
+	int top = lw_set_highest(l->own.isr);
+
+	if (lw_set_highest(l->own.irr) >= 0)
+		busy |= BUSY_PENDING;
+	if (top >= 0)
+		busy |= BUSY_SERVING;
+	if (top >= 0 && lw_set_lowest(l->own.isr) != top)
+		busy |= BUSY_NESTED;
+	if (l->own.lvt[LVT_LINT0] & LVT_REMOTE_IRR)
+		busy |= BUSY_LINT;
+	if (l->ops->threshold)
+		busy |= BUSY_THRESHOLD;
+	return busy;
+}
+
+void lw_lapic_derive(struct lw_lapic *l)
+{
+	l->der.busy = how_busy(l);
+	l->der.top = l->der.busy & BUSY_SERVING ? (uint8_t)lw_set_highest(l->own.isr) : 0;
+	store(l->shared.ppr, priority(l));
+}
+
+void lw_lapic_set_svr(struct lw_lapic *l, uint32_t svr)
+{
+	store(l->shared.svr, svr);
+	store(l->shared.floor, svr & LW_SVR_ENABLE ? LW_FIRST_VECTOR : NO_VECTOR);
+	l->der.broadcast = !(svr & LW_SVR_SUPPRESS);
+}
 
 static void power_on(struct lw_lapic *l)
 {
 	/* In this order no poster can leave a vector behind that nobody is told of: it is refused,
-	 * or its vector is cleared, or it sets `notify` again. */
-	store(l->shared.svr, SVR_RESET);
-	atomic_exchange(&l->shared.notify, 0);
-	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
-		atomic_exchange(&l->shared.edge[w], 0);
-		atomic_exchange(&l->shared.level[w], 0);
-	}
+	 * or its vector is cleared, or it clears `idle` again. */
+	lw_lapic_set_svr(l, SVR_RESET);
+	atomic_exchange(&l->shared.idle, 1);
+	atomic_exchange(&l->shared.dirty, 0);
+	for (uint32_t w = 0; w < POSTED_WORDS; w++)
+		atomic_exchange(&l->shared.posted[w], 0);
 	store(l->shared.errors, 0);
 	store(l->shared.ldr, 0);
 	store(l->shared.dfr, DFR_FLAT);
-	store(l->shared.ppr, 0);
 	memset(l->own.irr, 0, sizeof(l->own.irr));
 	memset(l->own.isr, 0, sizeof(l->own.isr));
 	memset(l->own.tmr, 0, sizeof(l->own.tmr));
@@ -37,6 +84,7 @@ static void power_on(struct lw_lapic *l)
 	l->own.raised = 0;
 	l->own.timer.dcr = 0;
 	lw_lapic_stop_timer(l);
+	lw_lapic_derive(l);
 }
 
 /* What a config leaves open, and whether the products of lapic_timer.c fit. */
@@ -64,6 +112,7 @@ int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config
 		return -EINVAL;
 	memset(storage, 0, sizeof(*storage));
 	storage->ops = config->ops ? config->ops : &no_ops;
+	storage->eoi = storage->ops->eoi ? storage->ops->eoi : no_eoi;
 	storage->ctx = config->ctx;
 	storage->vcpu = config->vcpu;
 	storage->own.base = APIC_BASE_DEFAULT | (config->bsp ? APIC_BASE_BSP : 0);
@@ -91,57 +140,75 @@ uint32_t lw_lapic_id(const struct lw_lapic *l)
 	return is_x2apic(l) ? load(l->shared.id) : load(l->shared.id) & 0xffu;
 }
 
+static enum lw_post refuse(struct lw_lapic *l, uint8_t vector)
+{
+	if (lw_lapic_accepts(l) && vector < LW_FIRST_VECTOR) {
+		lw_lapic_log(l, ESR_RECEIVED_ILLEGAL);
+		atomic_fetch_or_explicit(&l->shared.dirty, DIRTY_ERRORS, memory_order_release);
+	}
+	return LW_POST_REFUSED;
+}
+
 /*
- * The result of the `or` is not used: with it, a compiler must emit a compare-and-swap loop, and
- * posting would no longer be wait-free. The map is written before `notify`, so an owner that finds
- * `notify` clear has nothing to merge whose poster does not yet owe it a kick.
+ * The results of the two `or`s are not used: with them, a compiler must emit a compare-and-swap
+ * loop, and posting would no longer be wait-free. The map is written before `dirty` and that before
+ * `idle`, so an owner that finds `idle` set has nothing to merge whose poster does not yet owe it a
+ * kick.
  */
 enum lw_post lw_lapic_post(struct lw_lapic *l, uint8_t vector, bool level)
 {
-	_Atomic uint64_t *map = level ? l->shared.level : l->shared.edge;
+	uint32_t word = vector / 64u;
 
-	if (!lw_lapic_accepts(l))
-		return LW_POST_REFUSED;
-	if (vector < LW_FIRST_VECTOR) {
-		atomic_fetch_or_explicit(&l->shared.errors, ESR_RECEIVED_ILLEGAL,
-					 memory_order_relaxed);
-		return LW_POST_REFUSED;
-	}
-	atomic_fetch_or_explicit(&map[vector >> 6], lw_bit(vector), memory_order_release);
-	if (atomic_exchange_explicit(&l->shared.notify, 1, memory_order_acq_rel))
-		return LW_POST_QUIET;
-	return LW_POST_NOTIFY;
+	if (vector < load(l->shared.floor))
+		return refuse(l, vector);
+	if (level)
+		word += LW_SET_WORDS;
+	atomic_fetch_or_explicit(&l->shared.posted[word], lw_bit(vector), memory_order_release);
+	atomic_fetch_or_explicit(&l->shared.dirty, 1u << word, memory_order_release);
+	return (enum lw_post)atomic_exchange_explicit(&l->shared.idle, 0, memory_order_acq_rel);
+}
+
+static inline bool is_posted(const struct lw_lapic *l)
+{
+	return !atomic_load_explicit(&l->shared.idle, memory_order_acquire);
+}
+
+/* Which words of `posted` are to be merged. */
+static inline uint32_t claim(struct lw_lapic *l)
+{
+	atomic_exchange_explicit(&l->shared.idle, 1, memory_order_acq_rel);
+	l->counters.merges++;
+	return atomic_exchange_explicit(&l->shared.dirty, 0, memory_order_acquire);
+}
+
+/* What was posted in a word, with its TMR bits set right. */
+static inline uint64_t take_posted(struct lw_lapic *l, uint32_t word)
+{
+	uint32_t w = word % LW_SET_WORDS;
+	uint64_t bits = atomic_exchange_explicit(&l->shared.posted[word], 0, memory_order_acquire);
+
+	if (word < LW_SET_WORDS)
+		l->own.tmr[w] &= ~bits;
+	else
+		l->own.tmr[w] |= bits;
+	return bits;
+}
+
+/* Edges come first, so that a level of the same vector has the last word in TMR. */
+static void merge(struct lw_lapic *l, uint32_t dirty)
+{
+	for (uint32_t word = 0; word < POSTED_WORDS; word++)
+		if (dirty >> word & 1u)
+			l->own.irr[word % LW_SET_WORDS] |= take_posted(l, word);
+	l->der.busy |= BUSY_PENDING;
+	if (dirty & DIRTY_ERRORS)
+		lw_lapic_raise_errors(l);
 }
 
 void lw_lapic_sync(struct lw_lapic *l)
 {
-	if (!atomic_load_explicit(&l->shared.notify, memory_order_acquire))
-		return;
-	atomic_exchange_explicit(&l->shared.notify, 0, memory_order_acq_rel);
-	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
-		uint64_t edge = 0, level = 0;
-
-		if (load(l->shared.edge[w]))
-			edge = atomic_exchange_explicit(&l->shared.edge[w], 0,
-							memory_order_acquire);
-		if (load(l->shared.level[w]))
-			level = atomic_exchange_explicit(&l->shared.level[w], 0,
-							 memory_order_acquire);
-		l->own.irr[w] |= edge | level;
-		l->own.tmr[w] = (l->own.tmr[w] & ~edge) | level;
-	}
-	l->counters.merges++;
-	if (load(l->shared.errors))
-		lw_lapic_raise_errors(l);
-}
-
-/* The higher class of TPR and of what is in service; TPR whole if it is not below (11.8.3.1). */
-static uint32_t priority(const struct lw_lapic *l)
-{
-	int vector = lw_set_highest(l->own.isr);
-	uint32_t class = vector < 0 ? 0 : (uint32_t)vector & 0xf0u;
-
-	return (l->own.tpr & 0xf0u) >= class ? l->own.tpr : class;
+	if (is_posted(l))
+		merge(l, claim(l));
 }
 
 void lw_lapic_log(struct lw_lapic *l, uint32_t bits)
@@ -156,6 +223,7 @@ void lw_lapic_take(struct lw_lapic *l, uint8_t vector, bool level)
 		return;
 	lw_lapic_sync(l); /* what was posted before came before */
 	lw_set_add(l->own.irr, vector);
+	l->der.busy |= BUSY_PENDING;
 	if (level)
 		lw_set_add(l->own.tmr, vector);
 	else
@@ -165,9 +233,9 @@ void lw_lapic_take(struct lw_lapic *l, uint8_t vector, bool level)
 /* The class of the highest pending vector, if nothing but TPR is in its way. */
 static uint32_t threshold(const struct lw_lapic *l)
 {
-	int pending = lw_set_highest(l->own.irr), serviced = lw_set_highest(l->own.isr);
+	int pending = lw_set_highest(l->own.irr);
 
-	if (pending < 0 || pending >> 4 <= serviced >> 4 ||
+	if (pending < 0 || pending >> 4 <= l->der.top >> 4 ||
 	    (uint32_t)pending >> 4 > l->own.tpr >> 4)
 		return 0;
 	return (uint32_t)pending >> 4;
@@ -186,7 +254,7 @@ static void look_at_threshold(struct lw_lapic *l)
 /* After all that IRR, ISR or TPR has gone through. Costs no call where nobody heeds it. */
 static inline void tell_threshold(struct lw_lapic *l)
 {
-	if (l->ops->threshold)
+	if (l->der.busy & BUSY_THRESHOLD)
 		look_at_threshold(l);
 }
 
@@ -197,23 +265,32 @@ void lw_lapic_set_tpr(struct lw_lapic *l, uint32_t tpr)
 	tell_threshold(l);
 }
 
-static int deliverable(const struct lw_lapic *l)
+/* Its class exceeds PPR's, which is PPR's upper half, if it does so without its own lower half. */
+static inline bool exceeds_ppr(const struct lw_lapic *l, uint32_t vector)
 {
-	int vector = lw_set_highest(l->own.irr);
-
-	if (vector < 0 || ((uint32_t)vector & 0xf0u) <= (load(l->shared.ppr) & 0xf0u))
-		return -1;
-	return vector;
+	return (vector & 0xf0u) > load(l->shared.ppr);
 }
 
 int lw_lapic_pending(struct lw_lapic *l)
 {
+	int vector;
+
 	lw_lapic_sync(l);
 	tell_threshold(l);
-	return deliverable(l);
+	vector = lw_set_highest(l->own.irr);
+	return vector >= 0 && exceeds_ppr(l, (uint32_t)vector) ? vector : -1;
 }
 
-int lw_lapic_accept(struct lw_lapic *l)
+/* What is taken is of a higher class than TPR and all that is in service: it is PPR from now on. */
+static inline int serve(struct lw_lapic *l, uint32_t vector)
+{
+	l->der.top = (uint8_t)vector;
+	store(l->shared.ppr, vector & 0xf0u);
+	l->counters.accepted++;
+	return (int)vector;
+}
+
+static LW_COLD int accept_any(struct lw_lapic *l)
 {
 	int vector = lw_lapic_pending(l);
 
@@ -221,33 +298,83 @@ int lw_lapic_accept(struct lw_lapic *l)
 		return -1;
 	lw_set_del(l->own.irr, (uint32_t)vector);
 	lw_set_add(l->own.isr, (uint32_t)vector);
-	store(l->shared.ppr, priority(l));
-	l->counters.accepted++;
+	l->der.busy |= l->der.busy & BUSY_SERVING ? BUSY_NESTED : BUSY_SERVING;
+	return serve(l, (uint32_t)vector);
+}
+
+static LW_COLD int merge_and_accept(struct lw_lapic *l, uint32_t dirty)
+{
+	merge(l, dirty);
+	return accept_any(l);
+}
+
+/* The short way: what was posted, to a LAPIC that has nothing else, lies in one word. */
+int lw_lapic_accept(struct lw_lapic *l)
+{
+	uint32_t dirty, word, vector;
+	uint64_t bits;
+
+	if (l->der.busy || !is_posted(l))
+		return accept_any(l);
+	dirty = claim(l);
+	if (dirty & (dirty - 1) || dirty - 1 >= DIRTY_ERRORS - 1)
+		return merge_and_accept(l, dirty);
+	word = (uint32_t)__builtin_ctz(dirty);
+	bits = take_posted(l, word);
+	if (!bits)
+		return -1;
+	word %= LW_SET_WORDS;
+	vector = word << 6 | lw_word_high(bits);
+	if (!exceeds_ppr(l, vector)) {
+		l->own.irr[word] = bits;
+		l->der.busy = BUSY_PENDING;
+		return -1;
+	}
+	l->own.isr[word] = lw_bit(vector);
+	l->der.busy = BUSY_SERVING;
+	bits ^= lw_bit(vector);
+	if (bits) {
+		l->own.irr[word] = bits;
+		l->der.busy |= BUSY_PENDING;
+	}
+	return serve(l, vector);
+}
+
+static LW_COLD int eoi_any(struct lw_lapic *l, uint8_t vector)
+{
+	lw_set_del(l->own.isr, vector);
+	lw_lapic_derive(l);
+	if (l->der.busy & BUSY_LINT)
+		lw_lapic_lint_eoi(l, vector);
+	tell_threshold(l);
+	l->eoi(l->ctx, l->vcpu, vector, l->der.broadcast);
 	return vector;
 }
 
+/* The short way: it was the only one in service, and nothing waits. */
 int lw_lapic_eoi(struct lw_lapic *l)
 {
-	int vector = lw_set_highest(l->own.isr);
+	uint8_t vector = l->der.top;
 
-	if (vector < 0)
+	if (!vector)
 		return -1;
-	lw_set_del(l->own.isr, (uint32_t)vector);
-	store(l->shared.ppr, priority(l));
 	l->counters.eois++;
-	if (l->own.lvt[LVT_LINT0] & LVT_REMOTE_IRR)
-		lw_lapic_lint_eoi(l, (uint8_t)vector);
-	tell_threshold(l);
-	if (l->ops->eoi)
-		l->ops->eoi(l->ctx, l->vcpu, (uint8_t)vector, !lw_lapic_suppresses(l));
+	if (l->der.busy != BUSY_SERVING)
+		return eoi_any(l, vector);
+	l->own.isr[vector / 64u] = 0;
+	l->der.busy = 0;
+	l->der.top = 0;
+	store(l->shared.ppr, l->own.tpr);
+	l->eoi(l->ctx, l->vcpu, vector, l->der.broadcast);
 	return vector;
 }
 
 bool lw_lapic_holds(const struct lw_lapic *l, uint8_t vector)
 {
 	uint32_t w = vector >> 6;
-	uint64_t bits = atomic_load_explicit(&l->shared.edge[w], memory_order_acquire) |
-			atomic_load_explicit(&l->shared.level[w], memory_order_acquire);
+	uint64_t bits =
+		atomic_load_explicit(&l->shared.posted[w], memory_order_acquire) |
+		atomic_load_explicit(&l->shared.posted[w + LW_SET_WORDS], memory_order_acquire);
 
 	return ((bits | l->own.irr[w] | l->own.isr[w]) & lw_bit(vector)) != 0;
 }

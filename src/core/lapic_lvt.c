@@ -101,6 +101,7 @@ static void sense_level(struct lw_lapic *l)
 	if ((*lvt & 0xffu) < LW_FIRST_VECTOR)
 		return;
 	*lvt |= LVT_REMOTE_IRR;
+	l->der.busy |= BUSY_LINT;
 	l->own.lint_vector = (uint8_t)*lvt;
 }
 
@@ -108,6 +109,7 @@ void lw_lapic_lint_eoi(struct lw_lapic *l, uint8_t vector)
 {
 	if (vector != l->own.lint_vector)
 		return;
+	l->der.busy &= ~(uint32_t)BUSY_LINT;
 	l->own.lvt[LVT_LINT0] &= ~LVT_REMOTE_IRR;
 	sense_level(l);
 }

@@ -12,6 +12,9 @@
 
 #include "bits.h"
 
+/* Keeps what is rare out of the way of what is not. */
+#define LW_COLD __attribute__((cold, noinline))
+
 #define BROADCAST       0xffffffffu
 #define XAPIC_BROADCAST 0xffu
 
@@ -34,16 +37,22 @@ enum lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT
 #define TIMER_PERIODIC      1u
 #define TIMER_TSC_DEADLINE  2u
 
+#define POSTED_WORDS (2u * LW_SET_WORDS)
+#define DIRTY_ERRORS (1u << POSTED_WORDS) /* somebody posted what is no vector */
+
 /* What other threads write or read. Everything here is atomic; see docs/concurrency.md. */
 struct shared {
-	_Atomic uint64_t edge[LW_SET_WORDS];  /* posted with TMR 0 */
-	_Atomic uint64_t level[LW_SET_WORDS]; /* posted with TMR 1 */
-	_Atomic uint32_t notify; /* set by the first poster after a merge: it owes the kick */
+	_Atomic uint64_t posted[POSTED_WORDS]; /* with TMR 0, then with TMR 1 */
+	_Atomic uint32_t dirty;  /* bit per word of `posted` that may have something, and
+				    DIRTY_ERRORS */
+	_Atomic uint32_t idle;   /* nobody has posted since the last merge: the first to clear it
+				    owes the kick */
 	_Atomic uint32_t errors; /* ESR bits found since the last write to ESR */
 	_Atomic uint32_t id;
 	_Atomic uint32_t ldr;
 	_Atomic uint32_t dfr;
 	_Atomic uint32_t svr;
+	_Atomic uint32_t floor; /* the lowest vector that is taken, by SVR */
 	_Atomic uint32_t ppr;
 	_Atomic uint32_t mode; /* enum lw_lapic_mode */
 	_Atomic bool listens;  /* to LINT0 */
@@ -81,11 +90,30 @@ struct owned {
 	uint64_t base;       /* IA32_APIC_BASE without EN and EXTD, which are the mode */
 };
 
+/* What an acceptance or an EOI has to look at; where there is nothing of it they take a short way.
+ */
+enum busy {
+	BUSY_PENDING = 1u << 0,  /* IRR may have something */
+	BUSY_SERVING = 1u << 1,  /* ISR has */
+	BUSY_NESTED = 1u << 2,   /* … several */
+	BUSY_LINT = 1u << 3,     /* LINT0's remote IRR may be set */
+	BUSY_THRESHOLD = 1u << 4 /* somebody heeds ops->threshold */
+};
+
+/* What follows from the rest, kept because it is asked at every interrupt. */
+struct derived {
+	uint32_t busy;  /* enum busy */
+	uint8_t top;    /* the highest vector in ISR; 0: none */
+	bool broadcast; /* the guest does not suppress EOI broadcasts */
+};
+
 struct lw_lapic {
 	_Alignas(LW_LAPIC_ALIGN) struct shared shared;
 	struct owned own;
+	struct derived der;
 	struct lw_lapic_counters counters;
 	const struct lw_lapic_ops *ops;
+	void (*eoi)(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast); /* ops->eoi */
 	void *ctx;
 	uint32_t vcpu;
 };
@@ -108,6 +136,12 @@ static inline bool is_x2apic(const struct lw_lapic *l)
 #define MAX_PHYS_BITS     52u
 
 #pragma GCC visibility push(hidden)
+
+/* The only way to write SVR. */
+void lw_lapic_set_svr(struct lw_lapic *lapic, uint32_t svr);
+
+/* Make struct derived anew, and PPR. */
+void lw_lapic_derive(struct lw_lapic *lapic);
 
 /* As at power-on but for id and mode; nobody is told. */
 void lw_lapic_clear(struct lw_lapic *lapic);

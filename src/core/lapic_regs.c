@@ -173,7 +173,7 @@ static void write_svr(struct lw_lapic *l, uint32_t value)
 {
 	uint32_t before = load(l->shared.svr);
 
-	store(l->shared.svr, value);
+	lw_lapic_set_svr(l, value);
 	if ((before ^ value) & LW_SVR_SUPPRESS && l->ops->broadcast)
 		l->ops->broadcast(l->ctx, l->vcpu, (value & LW_SVR_SUPPRESS) != 0);
 	if (!(value & LW_SVR_ENABLE))
