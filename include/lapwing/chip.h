@@ -27,6 +27,7 @@ extern "C" {
 
 #define LW_CHIP_ALIGN       64u
 #define LW_CHIP_MAX_IOAPICS 64u
+#define LW_CHIP_MAX_IDS     (1u << 20)
 
 struct lw_chip; /* opaque; lw_chip_size() bytes */
 
@@ -91,10 +92,13 @@ struct lw_chip_config {
 	const struct lw_chip_ops *ops; /* must outlive the chip */
 	void *ctx;                     /* handed to every op */
 	const struct lw_eoi_hooks *hooks;
-	void *eoi;         /* handed to every hook */
-	uint32_t nvcpus;   /* 1 … 65,536; at most 255 without x2apic */
-	bool x2apic;       /* LAPICs start in x2APIC mode, and 0xFF is no broadcast */
-	uint32_t nioapics; /* 1 … 64 */
+	void *eoi;           /* handed to every hook */
+	uint32_t nvcpus;     /* 1 … 65,536; at most 255 without x2apic */
+	const uint32_t *ids; /* the APIC id of each vCPU, all different, below LW_CHIP_MAX_IDS, and
+				below 255 without x2apic; null: its number. Read at set-up only;
+				four bytes for each id up to the highest are the chip's */
+	bool x2apic;         /* LAPICs start in x2APIC mode, and 0xFF is no broadcast */
+	uint32_t nioapics;   /* 1 … 64 */
 	const struct lw_chip_ioapic *ioapic;
 	uint32_t gsis; /* GSIs that can be routed, 1 … 4,096; two routes for each on average */
 	struct lw_lapic_clock clock; /* of every LAPIC's timer */
@@ -104,15 +108,16 @@ struct lw_chip_config {
 	uint32_t pic_flags; /* LW_PIC_STRICT or 0, as in struct lw_pic_config */
 };
 
-/* Bytes for such a controller, or 0 if the configuration is out of range. */
+/* Bytes for such a controller, or 0 if the configuration is out of range. Two vCPUs of the same id
+ * are found by lw_chip_init() only. */
 size_t lw_chip_size(const struct lw_chip_config *config);
 
 /*
- * Set up a controller: vCPU n has APIC id n; every GSI leads to the I/O APIC pin that has it, and
+ * Set up a controller: every GSI leads to the I/O APIC pin that has it, and
  * with 8259s GSIs 0, 1 and 3 to 15 to their pins also, as KVM routes them by default.
- * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, what lw_lapic_init() and
- * lw_pic_init() refuse, a pin whose GSI is past `gsis`); or -EEXIST (more than four pins of the
- * same GSI).
+ * Returns 0; -EINVAL (misaligned, out of range, an op or hook missing, an id twice, what
+ * lw_lapic_init() and lw_pic_init() refuse, a pin whose GSI is past `gsis`); or -EEXIST (more than
+ * four pins of the same GSI).
  */
 int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config);
 

@@ -4,8 +4,8 @@
  *
  * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. Any thread may call, at any time,
  * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_mode(),
- * lw_lapic_matches(), lw_lapic_suppresses() and lw_lapic_listens(). All else only the owner may, or
- * anyone while the owner is stopped. Nothing here blocks or takes a lock.
+ * lw_lapic_matches(), lw_lapic_address(), lw_lapic_suppresses() and lw_lapic_listens(). All else
+ * only the owner may, or anyone while the owner is stopped. Nothing here blocks or takes a lock.
  */
 #ifndef LAPWING_LAPIC_H
 #define LAPWING_LAPIC_H
@@ -154,6 +154,18 @@ uint32_t lw_lapic_id(const struct lw_lapic *lapic);
  * nobody. Does not ask whether the LAPIC is software-enabled. Any thread.
  */
 bool lw_lapic_matches(const struct lw_lapic *lapic, const struct lw_msg *msg);
+
+/* By what a message finds a LAPIC. */
+struct lw_lapic_address {
+	enum lw_lapic_mode mode;
+	uint32_t id; /* all 32 bits, in xAPIC mode too, where messages mean the low 8 */
+	uint8_t ldr; /* LDR's upper byte; nothing in x2APIC mode, where it follows from the id */
+	bool flat;   /* DFR's model; nothing in x2APIC mode */
+};
+
+/* For a map of destinations, to be made anew at ops->changed. While the owner changes one of them
+ * the answer may be a mixture of before and after. Any thread. */
+struct lw_lapic_address lw_lapic_address(const struct lw_lapic *lapic);
 
 /* Merge what was posted into IRR and TMR. Owner. The calls below that need it do it themselves. */
 void lw_lapic_sync(struct lw_lapic *lapic);

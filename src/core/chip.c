@@ -6,7 +6,7 @@
 #include "route_priv.h"
 
 #define MAX_VCPUS       65536u
-#define XAPIC_VCPUS     255u
+#define XAPIC_IDS       255u
 #define ROUTES_OF(gsis) (2u * (gsis)) /* an I/O APIC and something else for each */
 #define PIC_ROUTES      (LW_PIC_PINS - 1u)
 
@@ -97,15 +97,12 @@ static void drop(struct lw_chip *c, uint32_t vcpu)
 static void lapic_changed(void *ctx, uint32_t vcpu)
 {
 	struct lw_chip *c = ctx;
-	enum lw_lapic_mode mode = lw_lapic_mode(lapic(c, vcpu));
+	struct lw_lapic_address now = lw_lapic_address(lapic(c, vcpu));
 
 	lw_chip_lock(c);
-	if (c->x2apic && mode != LW_LAPIC_X2APIC)
-		atomic_store_explicit(&c->mixed, true, memory_order_relaxed);
-	/* In x2APIC mode alone ids decide, and they stay. */
-	if (!c->x2apic || atomic_load_explicit(&c->mixed, memory_order_relaxed))
+	if (lw_map_put(map(c), vcpu, &now))
 		lw_chip_recount(c, vcpu);
-	if (mode == LW_LAPIC_DISABLED)
+	if (now.mode == LW_LAPIC_DISABLED)
 		drop(c, vcpu);
 	c->hooks->remap(c->eoi);
 	for (uint32_t n = 0; n < c->nioapics; n++)
@@ -194,14 +191,29 @@ static size_t routes_size(const struct lw_chip_config *config)
 	return lw_routes_size(config->gsis, ROUTES_OF(config->gsis));
 }
 
+static uint32_t id_of(const struct lw_chip_config *config, uint32_t vcpu)
+{
+	return config->ids ? config->ids[vcpu] : vcpu;
+}
+
+/* One more than the highest APIC id, or 0 if one is out of range. */
+static uint32_t ids(const struct lw_chip_config *config)
+{
+	uint32_t limit = config->x2apic ? LW_CHIP_MAX_IDS : XAPIC_IDS, highest = 0;
+
+	for (uint32_t n = 0; n < config->nvcpus; n++)
+		if (id_of(config, n) > highest)
+			highest = id_of(config, n);
+	return highest < limit ? highest + 1u : 0;
+}
+
 /* Where everything lies; 0 if the configuration is out of range. */
 static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 {
 	size_t size = lw_round_up(sizeof(*c), LW_CHIP_ALIGN);
 
-	if (!config || !config->nvcpus || config->nvcpus > MAX_VCPUS ||
-	    (!config->x2apic && config->nvcpus > XAPIC_VCPUS) || !config->nioapics ||
-	    config->nioapics > LW_CHIP_MAX_IOAPICS || !config->ioapic)
+	if (!config || !config->nvcpus || config->nvcpus > MAX_VCPUS || !ids(config) ||
+	    !config->nioapics || config->nioapics > LW_CHIP_MAX_IOAPICS || !config->ioapic)
 		return 0;
 	c->lapics = size;
 	size += (size_t)config->nvcpus * LW_LAPIC_SIZE;
@@ -216,6 +228,8 @@ static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 		c->ioapic[n] = size;
 		size += bytes;
 	}
+	c->map = size;
+	size += lw_round_up(lw_map_size(config->nvcpus, ids(config)), LW_CHIP_ALIGN);
 	c->pairs = size;
 	size += lw_round_up((size_t)config->nvcpus * 256u * sizeof(struct pair), LW_CHIP_ALIGN);
 	c->routes = size;
@@ -278,6 +292,13 @@ static int identity_routes(struct lw_chip *c, const struct lw_chip_config *confi
 	return err ? err : lw_routes_fill(lw_chip_routes(c), &from);
 }
 
+static void enter_in_map(const struct lw_chip *c, uint32_t vcpu)
+{
+	struct lw_lapic_address now = lw_lapic_address(lapic(c, vcpu));
+
+	lw_map_put(map(c), vcpu, &now);
+}
+
 static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 {
 	struct lw_lapic_config one = {.ops = &lapic_ops[c->ops->threshold != NULL],
@@ -286,12 +307,15 @@ static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 				      .clock = config->clock,
 				      .xapic_only = config->xapic_only,
 				      .phys_bits = config->phys_bits};
-	int err = 0;
+	int err = lw_map_init(map(c), c->nvcpus, ids(config), config->ids);
 
 	for (uint32_t n = 0; !err && n < c->nvcpus; n++) {
-		one.vcpu = one.id = n;
+		one.vcpu = n;
+		one.id = id_of(config, n);
 		one.bsp = n == 0;
 		err = lw_lapic_init(lapic(c, n), &one);
+		if (!err)
+			enter_in_map(c, n);
 	}
 	for (uint32_t n = 0; !err && n < c->nioapics; n++) {
 		struct lw_ioapic_config io = ioapic_config(config, c, n);

@@ -11,6 +11,7 @@
 
 #include "bits.h"
 #include "doubles.h"
+#include "map.h"
 
 #define NO_GSI (-1)
 
@@ -27,10 +28,10 @@ struct lw_chip {
 	void *eoi;
 	uint32_t nvcpus, nioapics;
 	bool x2apic;
-	_Atomic bool mixed;           /* of LAPICs that started in x2APIC mode, one has left it */
 	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
 	_Atomic uint32_t wire;        /* changes of the 8259s' INT: odd, it is high */
 	size_t lapics, routes, pairs; /* offsets in this block */
+	size_t map;                   /* of destinations */
 	size_t pic, seen;             /* the 8259s; `wire` as each vCPU has seen it; 0: none */
 	size_t ioapic[LW_CHIP_MAX_IOAPICS];
 };
@@ -48,6 +49,11 @@ static inline struct lw_lapic *lapic(const struct lw_chip *c, uint32_t vcpu)
 static inline struct lw_ioapic *ioapic(const struct lw_chip *c, uint32_t n)
 {
 	return at(c, c->ioapic[n]);
+}
+
+static inline struct lw_map *map(const struct lw_chip *c)
+{
+	return at(c, c->map);
 }
 
 static inline struct lw_pic *pic(const struct lw_chip *c)
@@ -77,8 +83,8 @@ void lw_chip_lock(void *chip);
 /* Let go, then run what the I/O APICs have queued meanwhile. */
 void lw_chip_unlock(void *chip);
 
-/* The vCPUs that a message names: one look-up if it is physical, at most sixteen in an x2APIC
- * cluster. vCPU n has APIC id n. */
+/* The vCPUs that a message names, in their order: one look-up if it is physical, one for each bit
+ * of a logical destination, unless several LAPICs share one. */
 void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg, uint32_t vcpu),
 		     void *arg);
 

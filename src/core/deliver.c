@@ -12,40 +12,48 @@
 
 typedef void see_vcpu(void *arg, uint32_t vcpu);
 
-static void everybody(const struct lw_chip *c, const struct lw_msg *msg, see_vcpu *see, void *arg)
+/* The one that has this id: but for a broadcast, and for an id of which a LAPIC in xAPIC mode shows
+ * the low 8 bits, there can be no other. */
+static bool is_one(const struct lw_chip *c, const struct lw_msg *msg)
 {
-	for (uint32_t n = 0; n < c->nvcpus; n++)
-		if (lw_lapic_matches(lapic(c, n), msg))
-			see(arg, n);
+	if (msg->logical || msg->dest == BROADCAST || msg->dest == XAPIC_BROADCAST)
+		return false;
+	return msg->dest > XAPIC_BROADCAST ||
+	       !atomic_load_explicit(&map(c)->aliases, memory_order_relaxed);
 }
 
-/* Can't be told from the destination alone. */
-static bool ask_each(const struct lw_chip *c, const struct lw_msg *msg)
+static void ask(const struct lw_chip *c, const struct lw_msg *msg, uint32_t vcpu, see_vcpu *see,
+		void *arg)
 {
-	if (msg->dest == BROADCAST)
-		return true;
-	if (c->x2apic)
-		return atomic_load_explicit(&c->mixed, memory_order_relaxed);
-	return msg->logical || msg->dest == XAPIC_BROADCAST;
+	if (lw_lapic_matches(lapic(c, vcpu), msg))
+		see(arg, vcpu);
 }
 
-/* vCPU n has APIC id n, and in x2APIC mode the logical id follows from it: at most sixteen. One
- * whose LAPIC is off has none. */
+/* Apart, so that asking one costs no more than that. */
+static __attribute__((noinline)) void ask_several(const struct lw_chip *c, const struct lw_msg *msg,
+						  see_vcpu *see, void *arg)
+{
+	struct lw_map_found found;
+
+	lw_map_find(map(c), msg, &found);
+	for (uint32_t n = 0; n < found.count && !found.everybody; n++)
+		ask(c, msg, found.vcpu[n], see, arg);
+	for (uint32_t n = 0; n < c->nvcpus && found.everybody; n++)
+		ask(c, msg, n, see, arg);
+}
+
 void lw_chip_targets(void *ctx, const struct lw_msg *msg, see_vcpu *see, void *arg)
 {
 	const struct lw_chip *c = ctx;
-	uint32_t first = (msg->dest >> 16) << 4;
+	uint32_t vcpu;
 
-	if (ask_each(c, msg)) {
-		everybody(c, msg, see, arg);
-	} else if (!msg->logical) {
-		if (msg->dest < c->nvcpus && lw_lapic_matches(lapic(c, msg->dest), msg))
-			see(arg, msg->dest);
-	} else {
-		for (uint32_t bits = msg->dest & 0xffffu; bits; bits &= bits - 1)
-			if (first + lw_word_low(bits) < c->nvcpus)
-				see(arg, first + lw_word_low(bits));
+	if (!is_one(c, msg)) {
+		ask_several(c, msg, see, arg);
+		return;
 	}
+	vcpu = lw_map_by_id(map(c), msg->dest);
+	if (vcpu != LW_MAP_NOBODY)
+		ask(c, msg, vcpu, see, arg);
 }
 
 /* ---- delivery ---- */

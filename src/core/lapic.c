@@ -438,13 +438,28 @@ uint32_t lw_lapic_logical_id(const struct lw_lapic *l)
 	return is_x2apic(l) ? (id >> 4) << 16 | 1u << (id & 15u) : load(l->shared.ldr) >> 24;
 }
 
+static bool is_flat(const struct lw_lapic *l)
+{
+	return load(l->shared.dfr) >> 28 == 0xf;
+}
+
+struct lw_lapic_address lw_lapic_address(const struct lw_lapic *l)
+{
+	return (struct lw_lapic_address){
+		.mode = lw_lapic_mode(l),
+		.id = load(l->shared.id),
+		.ldr = (uint8_t)(load(l->shared.ldr) >> 24),
+		.flat = is_flat(l),
+	};
+}
+
 static bool matches_logical(const struct lw_lapic *l, uint32_t dest)
 {
 	uint32_t mine = lw_lapic_logical_id(l);
 
 	if (is_x2apic(l))
 		return dest >> 16 == mine >> 16 && (dest & mine & 0xffffu);
-	if (load(l->shared.dfr) >> 28 == 0xf)
+	if (is_flat(l))
 		return (dest & mine & 0xffu) != 0;
 	return (dest >> 4 & 0xfu) == mine >> 4 && (dest & mine & 0xfu);
 }

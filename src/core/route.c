@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <lapwing/route.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "bits.h"
 #include "route_priv.h"
+#include "twin.h"
 
-/*
- * Two tables; `version` counts replacements and its low bit says which is read. A reader copies
- * and then looks whether two replacements have begun since, for only the second one can have
- * touched its table. All words are atomic, so a torn copy is stale and not undefined.
- */
 #define WORDS    2u /* of an entry: type, chip, pin and data; address and GSI */
 #define MAX_CHIP 0x3fffu
 
 struct lw_routes {
-	_Alignas(LW_ROUTES_ALIGN) _Atomic uint32_t begun;
-	_Atomic uint32_t done;
+	_Alignas(LW_ROUTES_ALIGN) struct lw_twin twin;
 	uint32_t gsis, routes;
 	_Atomic uint64_t word[]; /* twice: entries, then where each GSI's start */
 };
@@ -142,17 +136,16 @@ static int build(struct lw_routes *r, _Atomic uint64_t *t, const struct lw_route
 
 int lw_routes_fill(struct lw_routes *r, const struct lw_route_source *from)
 {
-	uint32_t version = atomic_load_explicit(&r->done, memory_order_relaxed) + 1u;
+	uint32_t version;
 	int err = check(r, from);
 
 	if (err)
 		return err;
-	atomic_store_explicit(&r->begun, version, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
+	version = lw_twin_begin(&r->twin);
 	err = build(r, table(r, version), from);
 	if (err)
 		return err; /* the spare table is spoilt, and nobody reads it */
-	atomic_store_explicit(&r->done, version, memory_order_release);
+	lw_twin_end(&r->twin, version);
 	return 0;
 }
 
@@ -180,7 +173,7 @@ size_t lw_routes_find(const struct lw_routes *r, uint32_t gsi,
 		const _Atomic uint64_t *t, *start;
 		uint64_t from, to;
 
-		version = atomic_load_explicit(&r->done, memory_order_acquire);
+		version = lw_twin_read(&r->twin);
 		t = r->word + (version & 1u) * table_words(r->gsis, r->routes);
 		start = t + (size_t)r->routes * WORDS;
 		from = atomic_load_explicit(&start[gsi], memory_order_relaxed);
@@ -188,7 +181,6 @@ size_t lw_routes_find(const struct lw_routes *r, uint32_t gsi,
 		count = 0;
 		for (; from < to && to <= r->routes && count < LW_ROUTES_PER_GSI; from++)
 			get(t + from * WORDS, &found[count++]);
-		atomic_thread_fence(memory_order_acquire);
-	} while (atomic_load_explicit(&r->begun, memory_order_relaxed) - version > 1u);
+	} while (lw_twin_torn(&r->twin, version));
 	return count;
 }
