@@ -3,8 +3,8 @@
  * GSI routing: what an interrupt line's number leads to. A GSI may lead to several places, as
  * GSI 0 to 15 do to an I/O APIC and to the 8259 pair.
  *
- * Threads: lw_routes_find() from any thread, never blocked; lw_routes_set() by one thread at a
- * time.
+ * Threads: lw_routes_find() from any thread, never blocked; lw_routes_set() and lw_routes_replace()
+ * by one thread at a time.
  */
 #ifndef LAPWING_ROUTE_H
 #define LAPWING_ROUTE_H
@@ -48,6 +48,17 @@ int lw_routes_init(struct lw_routes *storage, uint32_t gsis, uint32_t routes);
  * four routes of one GSI). The table is then as it was.
  */
 int lw_routes_set(struct lw_routes *routes, const struct lw_route *route, size_t count);
+
+/*
+ * Replace the routes of one GSI, and no other's: readers see the old ones or the new ones. `count`
+ * may be 0, and the array then null: the GSI leads nowhere. Costs as much as lw_routes_set() does,
+ * for the table is copied.
+ *
+ * Returns 0, or as lw_routes_set() does; -EINVAL, too, for a GSI that is out of range or is not
+ * that of each route. The table is then as it was.
+ */
+int lw_routes_replace(struct lw_routes *routes, uint32_t gsi, const struct lw_route *route,
+		      size_t count);
 
 /* Copy the routes of one GSI. Returns how many, 0 for a GSI that leads nowhere or is out of
  * range. Retries while the table is replaced twice under it. */

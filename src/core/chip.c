@@ -94,15 +94,21 @@ static void drop(struct lw_chip *c, uint32_t vcpu)
 	c->hooks->init(c->eoi, vcpu);
 }
 
+bool lw_chip_place(const struct lw_chip *c, uint32_t vcpu)
+{
+	struct lw_lapic_address now = lw_lapic_address(lapic(c, vcpu));
+
+	return lw_map_put(map(c), vcpu, &now);
+}
+
 static void lapic_changed(void *ctx, uint32_t vcpu)
 {
 	struct lw_chip *c = ctx;
-	struct lw_lapic_address now = lw_lapic_address(lapic(c, vcpu));
 
 	lw_chip_lock(c);
-	if (lw_map_put(map(c), vcpu, &now))
+	if (lw_chip_place(c, vcpu))
 		lw_chip_recount(c, vcpu);
-	if (now.mode == LW_LAPIC_DISABLED)
+	if (lw_lapic_mode(lapic(c, vcpu)) == LW_LAPIC_DISABLED)
 		drop(c, vcpu);
 	c->hooks->remap(c->eoi);
 	for (uint32_t n = 0; n < c->nioapics; n++)
@@ -292,13 +298,6 @@ static int identity_routes(struct lw_chip *c, const struct lw_chip_config *confi
 	return err ? err : lw_routes_fill(lw_chip_routes(c), &from);
 }
 
-static void enter_in_map(const struct lw_chip *c, uint32_t vcpu)
-{
-	struct lw_lapic_address now = lw_lapic_address(lapic(c, vcpu));
-
-	lw_map_put(map(c), vcpu, &now);
-}
-
 static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 {
 	struct lw_lapic_config one = {.ops = &lapic_ops[c->ops->threshold != NULL],
@@ -315,7 +314,7 @@ static int init_parts(struct lw_chip *c, const struct lw_chip_config *config)
 		one.bsp = n == 0;
 		err = lw_lapic_init(lapic(c, n), &one);
 		if (!err)
-			enter_in_map(c, n);
+			lw_chip_place(c, n);
 	}
 	for (uint32_t n = 0; !err && n < c->nioapics; n++) {
 		struct lw_ioapic_config io = ioapic_config(config, c, n);

@@ -83,6 +83,10 @@ void lw_chip_lock(void *chip);
 /* Let go, then run what the I/O APICs have queued meanwhile. */
 void lw_chip_unlock(void *chip);
 
+/* A vCPU's mode, LDR or DFR may be another: bring the map up to date, and say whether it had to be.
+ * Under the lock, the owner or for him. */
+bool lw_chip_place(const struct lw_chip *c, uint32_t vcpu);
+
 /* The vCPUs that a message names, in their order: one look-up if it is physical, one for each bit
  * of a logical destination, unless several LAPICs share one. */
 void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg, uint32_t vcpu),

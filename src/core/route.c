@@ -79,6 +79,11 @@ static _Atomic uint64_t *table(struct lw_routes *r, uint32_t version)
 	return r->word + (version & 1u) * table_words(r->gsis, r->routes);
 }
 
+static uint64_t load(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
 static void put(_Atomic uint64_t *word, const struct lw_route *e)
 {
 	uint64_t first = (uint64_t)e->data << 32 | (uint64_t)e->type << 30 |
@@ -90,8 +95,7 @@ static void put(_Atomic uint64_t *word, const struct lw_route *e)
 
 static void get(const _Atomic uint64_t *word, struct lw_route *e)
 {
-	uint64_t first = atomic_load_explicit(&word[0], memory_order_relaxed);
-	uint64_t second = atomic_load_explicit(&word[1], memory_order_relaxed);
+	uint64_t first = load(&word[0]), second = load(&word[1]);
 
 	e->data = (uint32_t)(first >> 32);
 	e->type = (enum lw_route_type)(first >> 30 & 3u);
@@ -115,7 +119,7 @@ static int build(struct lw_routes *r, _Atomic uint64_t *t, const struct lw_route
 					      memory_order_relaxed) >= LW_ROUTES_PER_GSI)
 			return -EEXIST;
 	for (uint32_t g = 0; g <= r->gsis; g++) {
-		sum += atomic_load_explicit(&start[g], memory_order_relaxed);
+		sum += load(&start[g]);
 		atomic_store_explicit(&start[g], sum, memory_order_relaxed);
 	}
 	for (size_t n = from->count; n-- > 0;) {
@@ -127,9 +131,7 @@ static int build(struct lw_routes *r, _Atomic uint64_t *t, const struct lw_route
 	}
 	/* Each start[g + 1] has come down to where GSI g starts: shift the ends back. */
 	for (uint32_t g = 0; g < r->gsis; g++)
-		atomic_store_explicit(&start[g],
-				      atomic_load_explicit(&start[g + 1u], memory_order_relaxed),
-				      memory_order_relaxed);
+		atomic_store_explicit(&start[g], load(&start[g + 1u]), memory_order_relaxed);
 	atomic_store_explicit(&start[r->gsis], from->count, memory_order_relaxed);
 	return 0;
 }
@@ -161,6 +163,46 @@ int lw_routes_set(struct lw_routes *r, const struct lw_route *route, size_t coun
 	return lw_routes_fill(r, &from);
 }
 
+/* The new routes of one GSI, then those of all others as they are in the table that is read. */
+struct replaced {
+	const struct lw_route *route;
+	size_t count;
+	const _Atomic uint64_t *kept;
+	size_t from, gap; /* of the kept ones, those of the GSI are left out */
+};
+
+static struct lw_route from_both(const void *arg, size_t n)
+{
+	const struct replaced *r = arg;
+	struct lw_route route;
+
+	if (n < r->count)
+		return r->route[n];
+	n -= r->count;
+	get(r->kept + (n < r->from ? n : n + r->gap) * WORDS, &route);
+	return route;
+}
+
+int lw_routes_replace(struct lw_routes *r, uint32_t gsi, const struct lw_route *route, size_t count)
+{
+	const _Atomic uint64_t *kept = table(r, lw_twin_read(&r->twin));
+	const _Atomic uint64_t *start = kept + (size_t)r->routes * WORDS;
+	struct replaced both = {.route = route, .count = count, .kept = kept};
+	struct lw_route_source from = {.get = from_both, .arg = &both};
+
+	if (gsi >= r->gsis)
+		return -EINVAL;
+	if (count > LW_ROUTES_PER_GSI)
+		return -EEXIST;
+	for (size_t n = 0; n < count; n++)
+		if (route[n].gsi != gsi)
+			return -EINVAL;
+	both.from = load(&start[gsi]);
+	both.gap = load(&start[gsi + 1u]) - both.from;
+	from.count = load(&start[r->gsis]) - both.gap + count;
+	return lw_routes_fill(r, &from);
+}
+
 size_t lw_routes_find(const struct lw_routes *r, uint32_t gsi,
 		      struct lw_route found[LW_ROUTES_PER_GSI])
 {
@@ -176,8 +218,8 @@ size_t lw_routes_find(const struct lw_routes *r, uint32_t gsi,
 		version = lw_twin_read(&r->twin);
 		t = r->word + (version & 1u) * table_words(r->gsis, r->routes);
 		start = t + (size_t)r->routes * WORDS;
-		from = atomic_load_explicit(&start[gsi], memory_order_relaxed);
-		to = atomic_load_explicit(&start[gsi + 1u], memory_order_relaxed);
+		from = load(&start[gsi]);
+		to = load(&start[gsi + 1u]);
 		count = 0;
 		for (; from < to && to <= r->routes && count < LW_ROUTES_PER_GSI; from++)
 			get(t + from * WORDS, &found[count++]);

@@ -209,6 +209,74 @@ static void a_refused_table_does_not_spoil_the_next(void **state)
 	assert_route(&found[0], &good);
 }
 
+/* ---- one GSI at a time ---- */
+
+static void one_gsi_is_replaced_and_the_others_stay(void **state)
+{
+	const struct lw_route set[] = {pin(0, 1), msi(3, 0x31), pin(3, 5), msi(7, 0x71)};
+	struct lw_route found[LW_ROUTES_PER_GSI];
+	struct lw_route now[] = {pin(3, 8), msi(3, 0x38), pin(3, 9)};
+
+	(void)state;
+	assert_int_equal(lw_routes_set(routes, set, 4), 0);
+	for (size_t count = 0; count <= 3; count++) {
+		assert_int_equal(lw_routes_replace(routes, 3, now, count), 0);
+		assert_int_equal(lw_routes_find(routes, 3, found), count);
+		for (size_t n = 0; n < count; n++)
+			assert_route(&found[n], &now[n]);
+		assert_int_equal(lw_routes_find(routes, 0, found), 1);
+		assert_route(&found[0], &set[0]);
+		assert_int_equal(lw_routes_find(routes, 7, found), 1);
+		assert_route(&found[0], &set[3]);
+	}
+	assert_int_equal(lw_routes_replace(routes, 3, NULL, 0), 0);
+	assert_int_equal(lw_routes_find(routes, 3, found), 0);
+	now[0] = pin(7, 2);
+	assert_int_equal(lw_routes_replace(routes, 7, now, 1), 0); /* the last one, the first one */
+	now[0] = pin(0, 3);
+	assert_int_equal(lw_routes_replace(routes, 0, now, 1), 0);
+	assert_int_equal(lw_routes_find(routes, 7, found), 1);
+	assert_int_equal(found[0].pin, 2);
+	assert_int_equal(lw_routes_find(routes, 0, found), 1);
+	assert_int_equal(found[0].pin, 3);
+}
+
+static void assert_replace_refused(uint32_t gsi, const struct lw_route *route, size_t count,
+				   int error)
+{
+	struct lw_route found[LW_ROUTES_PER_GSI];
+
+	assert_int_equal(lw_routes_replace(routes, gsi, route, count), error);
+	assert_int_equal(lw_routes_find(routes, 3, found), 2);
+	assert_int_equal(found[0].data, 0x31);
+	assert_int_equal(found[1].data, 0x32);
+}
+
+static void a_refused_replacement_changes_nothing(void **state)
+{
+	struct lw_route many[ROUTES], five[5];
+	size_t count = 0;
+
+	(void)state;
+	many[count++] = msi(3, 0x31);
+	many[count++] = msi(3, 0x32);
+	for (; count < ROUTES - 1; count++) /* all others on GSIs 4 to 7, up to four each */
+		many[count] = msi(4 + (uint32_t)count % 4, 0);
+	assert_int_equal(lw_routes_set(routes, many, count), 0);
+	for (uint32_t n = 0; n < 5; n++)
+		five[n] = msi(3, 0x40 + n);
+	assert_replace_refused(3, five, 5, -EEXIST);
+	assert_replace_refused(3, five, 4, -E2BIG); /* one more than fits */
+	assert_replace_refused(GSIS, five, 0, -EINVAL);
+	assert_replace_refused(4, five, 1, -EINVAL);
+	five[1].gsi = 4;
+	assert_replace_refused(3, five, 2, -EINVAL);
+	five[1] = pin(3, 240);
+	assert_replace_refused(3, five, 2, -EINVAL);
+	five[1] = pin(3, 239);
+	assert_int_equal(lw_routes_replace(routes, 3, five, 3), 0);
+}
+
 /* ---- replaced under readers ---- */
 
 static atomic_bool stop;
@@ -271,6 +339,34 @@ static void readers_see_the_old_table_or_the_new_one(void **state)
 	}
 }
 
+/* Two GSIs are replaced in turn; each reader finds one or two routes that agree, at any time. */
+static void readers_see_each_gsi_whole_while_one_is_replaced(void **state)
+{
+	struct reader reader[2] = {0};
+	struct lw_route set[ROUTES];
+	size_t count;
+
+	(void)state;
+	fill(set, &count, 0);
+	assert_int_equal(lw_routes_set(routes, set, count), 0);
+	atomic_store(&stop, false);
+	for (int n = 0; n < 2; n++)
+		assert_int_equal(pthread_create(&reader[n].thread, NULL, read_tables, &reader[n]),
+				 0);
+	for (uint32_t version = 1; version < (lw_test_quick() ? 5000 : 20000); version++) {
+		uint32_t gsi = version % GSIS;
+		struct lw_route both[2] = {msi(gsi, version & 0xffff), msi(gsi, version & 0xffff)};
+
+		both[0].address = both[1].address |= (version & 0xffff) << 2;
+		assert_int_equal(lw_routes_replace(routes, gsi, both, 2 - version % 2), 0);
+	}
+	atomic_store(&stop, true);
+	for (int n = 0; n < 2; n++) {
+		pthread_join(reader[n].thread, NULL);
+		assert_int_equal(reader[n].torn, 0);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
 
 int main(void)
@@ -285,7 +381,10 @@ int main(void)
 		CASE(test_xsa_261_pins_past_the_pic),
 		CASE(more_than_fits_is_refused),
 		CASE(a_refused_table_does_not_spoil_the_next),
+		CASE(one_gsi_is_replaced_and_the_others_stay),
+		CASE(a_refused_replacement_changes_nothing),
 		CASE(readers_see_the_old_table_or_the_new_one),
+		CASE(readers_see_each_gsi_whole_while_one_is_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
