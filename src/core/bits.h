@@ -9,6 +9,10 @@
 
 #define LW_SET_WORDS 4u
 
+/* Keeps what is rare, or takes long, out of the way of what is neither. */
+#define LW_APART __attribute__((noinline))
+#define LW_COLD  __attribute__((cold, noinline))
+
 static inline uint64_t lw_bit(uint32_t n)
 {
 	return 1ull << (n & 63u);

@@ -75,7 +75,7 @@ static void tell_record(struct lw_ioapic *io, struct lw_pin *p, bool open)
 		io->ops->record(io->ctx, p->vcpu, p->vector, open);
 		return;
 	}
-	for (size_t w = 0; w < lw_map_words(io); w++)
+	for (size_t w = 0; w < io->map_words; w++)
 		for (uint64_t left = map[w]; left; left &= left - 1)
 			io->ops->record(io->ctx, (uint32_t)w * 64u + lw_word_low(left), p->vector,
 					open);
@@ -88,7 +88,7 @@ void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
 	tell_record(io, p, false);
 	lw_pin_unlink(io, BY_RECORD, p->vector, p);
 	if (p->flags & (SEVERAL | RESIDUE))
-		memset(lw_pin_map(io, p), 0, lw_map_words(io) * sizeof(uint64_t));
+		memset(lw_pin_map(io, p), 0, io->map_words * sizeof(uint64_t));
 	p->flags &= (uint16_t)~OF_RECORD;
 	p->vcpu = p->vector = 0; /* equal states are equal bytes */
 }
@@ -104,7 +104,7 @@ static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
 			lw_set_del(map, by);
 		p->flags &= (uint16_t)~OF_RECORD;
 		p->flags |= RESIDUE;
-		if (lw_map_empty(map, lw_map_words(io)))
+		if (lw_map_empty(map, io->map_words))
 			lw_pin_drop(io, p);
 	} else {
 		lw_pin_drop(io, p);
@@ -116,18 +116,12 @@ static void resolve(struct lw_ioapic *io, struct lw_pin *p, uint32_t by)
 	}
 }
 
-static void open_record(struct lw_ioapic *io, struct lw_pin *p, const struct lw_takers *t,
-			uint8_t vector)
+static inline void open_record(struct lw_ioapic *io, struct lw_pin *p, uint32_t vcpu)
 {
-	p->vector = vector;
-	p->vcpu = t->vcpu;
-	p->flags |= RECORD;
-	if (t->any)
-		p->flags |= ANYBODY;
-	else if (t->count > 1)
-		p->flags |= SEVERAL;
-	lw_pin_link(io, BY_RECORD, vector, p);
-	tell_record(io, p, true);
+	p->vector = p->msg.vector;
+	p->vcpu = vcpu;
+	lw_pin_link(io, BY_RECORD, p->vector, p);
+	io->counters.deliveries++;
 }
 
 /* Tell the policy that a record ended without its takers' EOI. */
@@ -141,7 +135,7 @@ static void tell_closed(struct lw_ioapic *io, struct lw_pin *p, uint8_t vector, 
 		io->ops->closed(io->ctx, vcpu, vector);
 		return;
 	}
-	for (size_t w = 0; w < lw_map_words(io); w++)
+	for (size_t w = 0; w < io->map_words; w++)
 		for (uint64_t left = map[w]; left; left &= left - 1)
 			io->ops->closed(io->ctx, (uint32_t)w * 64u + lw_word_low(left), vector);
 }
@@ -161,11 +155,9 @@ void lw_pin_close(struct lw_ioapic *io, struct lw_pin *p)
 
 void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused)
 {
-	bool before = (p->flags & REFUSED) != 0;
-
 	if (refused)
 		io->counters.refused++;
-	if (before == refused)
+	if (refused == ((p->flags & REFUSED) != 0))
 		return;
 	p->flags ^= REFUSED;
 	if (refused)
@@ -174,32 +166,62 @@ void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused)
 		io->refused--;
 }
 
-void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p)
+static LW_APART void send_edge(struct lw_ioapic *io, struct lw_pin *p)
 {
-	struct lw_msg msg = lw_pin_message(io, p->rte);
 	struct lw_takers takers = {.map = lw_pin_map(io, p)};
 
-	if (p->flags & RESIDUE)
-		lw_pin_drop(io, p);
-	io->ops->deliver(io->ctx, io->gsi_base + lw_pin_number(io, p), &msg, &takers);
-	if (!msg.level) {
-		if (takers.count || takers.any)
-			io->counters.edges++;
-		else
-			io->counters.refused++;
-		if (takers.count > 1)
-			memset(takers.map, 0, lw_map_words(io) * sizeof(uint64_t));
-		return;
-	}
-	lw_pin_refuse(io, p, !takers.count && !takers.any);
-	if (p->flags & REFUSED)
-		return;
-	io->counters.deliveries++;
-	open_record(io, p, &takers, msg.vector);
+	io->ops->deliver(io->ctx, io->gsi_base + lw_pin_number(io, p), &p->msg, &takers);
+	if (takers.count || takers.any)
+		io->counters.edges++;
+	else
+		io->counters.refused++;
+	if (takers.count > 1)
+		memset(takers.map, 0, io->map_words * sizeof(uint64_t));
 }
 
-static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
-				       uint32_t which);
+/* Taken by several, by who knows whom, by nobody, or for once by somebody. */
+static LW_COLD void sent_level(struct lw_ioapic *io, struct lw_pin *p, const struct lw_takers *t)
+{
+	lw_pin_refuse(io, p, !t->count && !t->any);
+	if (p->flags & REFUSED)
+		return;
+	open_record(io, p, t->vcpu);
+	p->flags |= RECORD;
+	if (t->any)
+		p->flags |= ANYBODY;
+	else if (t->count > 1)
+		p->flags |= SEVERAL;
+	tell_record(io, p, true);
+}
+
+void lw_pin_send_level(struct lw_ioapic *io, struct lw_pin *p)
+{
+	uint32_t n = lw_pin_number(io, p);
+	struct lw_takers takers = {.map = lw_pin_map(io, p)};
+
+	io->ops->deliver(io->ctx, io->gsi_base + n, &p->msg, &takers);
+	if (takers.count != 1 || takers.any || p->flags) {
+		sent_level(io, p, &takers);
+		return;
+	}
+	p->flags = RECORD;
+	open_record(io, p, takers.vcpu);
+	if (io->ops->record)
+		io->ops->record(io->ctx, takers.vcpu, p->vector, true);
+}
+
+void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (p->flags & RESIDUE)
+		lw_pin_drop(io, p);
+	if (!p->msg.level)
+		send_edge(io, p);
+	else
+		lw_pin_send_level(io, p);
+}
+
+static LW_APART enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
+						uint32_t which);
 
 void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
 {
@@ -218,9 +240,9 @@ void lw_pin_recall(struct lw_ioapic *io, struct lw_pin *p)
 		lw_ioapic_gone_locked(io, vcpu, vector);
 }
 
-void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
+static LW_APART void service_rest(struct lw_ioapic *io, struct lw_pin *p)
 {
-	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p) || p->rte & LW_RTE_MASK ||
+	if (!p->msg.level || !lw_pin_asserted(io, p) || p->rte & LW_RTE_MASK ||
 	    p->flags & (DELAYED | SAMPLING))
 		return;
 	if (!(p->flags & RECORD))
@@ -229,12 +251,20 @@ void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
 		lw_pin_recall(io, p);
 }
 
+void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (p->flags)
+		service_rest(io, p);
+	else if (p->sources)
+		lw_pin_send_level(io, p);
+}
+
 /* A line that is still asserted at its EOI; with somebody to tell of it, once he has been told. */
 static void redeliver(struct lw_ioapic *io, struct lw_pin *p)
 {
 	if (p->flags & SAMPLING)
 		return;
-	if (!lw_pin_is_level(io, p) || !lw_pin_asserted(io, p)) {
+	if (!p->msg.level || !lw_pin_asserted(io, p)) {
 		p->storm = 0;
 		return;
 	}
@@ -255,12 +285,30 @@ void lw_pin_sampled(struct lw_ioapic *io, struct lw_pin *p)
 	redeliver(io, p);
 }
 
-/* In the order of pins, whatever the index's. */
-static void redeliver_all(struct lw_ioapic *io, uint64_t pins[PIN_WORDS])
+/* Pins whose records an EOI has resolved. */
+struct done {
+	uint64_t pins[PIN_WORDS];
+	uint32_t count;
+	uint32_t last;
+};
+
+static void note_done(struct done *done, uint32_t n)
 {
-	for (uint32_t w = 0; w < PIN_WORDS; w++)
-		for (; pins[w]; pins[w] &= pins[w] - 1)
-			redeliver(io, &io->pin[w * 64u + lw_word_low(pins[w])]);
+	lw_set_add(done->pins, n);
+	done->count++;
+	done->last = n;
+}
+
+/* In the order of pins, whatever the index's. */
+static void redeliver_all(struct lw_ioapic *io, struct done *done)
+{
+	if (done->count == 1) {
+		redeliver(io, &io->pin[done->last]);
+		return;
+	}
+	for (uint32_t w = 0; done->count && w < PIN_WORDS; w++)
+		for (; done->pins[w]; done->pins[w] &= done->pins[w] - 1)
+			redeliver(io, &io->pin[w * 64u + lw_word_low(done->pins[w])]);
 }
 
 /* ---- EOI ---- */
@@ -275,11 +323,11 @@ static bool answers(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t
  * new delivery of one pin is not taken for the old one of another. `which` is RECORD for all of
  * them, or a flag that they must have.
  */
-static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
-				       uint32_t which)
+static LW_APART enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector,
+						uint32_t which)
 {
 	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
-	uint64_t done[PIN_WORDS] = {0};
+	struct done done = {.count = 0};
 	uint8_t next;
 
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = next) {
@@ -289,13 +337,13 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 		if (answers(io, p, vcpu) && p->flags & which) {
 			resolve(io, p, vcpu);
 			io->counters.resolved++;
-			lw_set_add(done, n);
+			note_done(&done, n);
 			found = LW_EOI_NECESSARY;
 			if (LW_LEFT_OUT(LW_RULE_EVERY_RECORD))
 				break;
 		} else if (p->flags & RESIDUE && took(io, p, vcpu)) {
 			lw_set_del(lw_pin_map(io, p), vcpu);
-			if (lw_map_empty(lw_pin_map(io, p), lw_map_words(io)))
+			if (lw_map_empty(lw_pin_map(io, p), io->map_words))
 				lw_pin_drop(io, p);
 			if (found == LW_EOI_SUPERFLUOUS)
 				found = LW_EOI_REDUNDANT;
@@ -303,16 +351,16 @@ static enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t vcpu, uint
 	}
 	if (found == LW_EOI_REDUNDANT)
 		io->counters.redundant++;
-	redeliver_all(io, done);
+	redeliver_all(io, &done);
 	return found;
 }
 
 /* The datasheet's rule, and that of every implementation but this one: any EOI of the vector that
  * a level RTE has at present. */
-static enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vector)
+static LW_APART enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vector)
 {
 	enum lw_eoi_class found = LW_EOI_SUPERFLUOUS;
-	uint64_t done[PIN_WORDS] = {0};
+	struct done done = {.count = 0};
 
 	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
 		struct lw_pin *p = &io->pin[n];
@@ -321,15 +369,17 @@ static enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vector)
 			continue;
 		lw_pin_close(io, p);
 		io->counters.resolved++;
-		lw_set_add(done, n);
+		note_done(&done, n);
 		found = LW_EOI_NECESSARY;
 	}
-	redeliver_all(io, done);
+	redeliver_all(io, &done);
 	return found;
 }
 
 enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
+	if (lw_pin_eoi_short(io, vcpu, vector))
+		return LW_EOI_NECESSARY;
 	if (io->flags & LW_IOAPIC_STRICT || LW_LEFT_OUT(LW_RULE_MATCH_DELIVERED))
 		return eoi_strict(io, vector);
 	return eoi_delivered(io, vcpu, vector, RECORD);
@@ -369,7 +419,7 @@ void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
 			if (p->flags & SEVERAL && io->ops->record)
 				io->ops->record(io->ctx, vcpu, p->vector, false);
 			lw_set_del(lw_pin_map(io, p), vcpu);
-			if (!lw_map_empty(lw_pin_map(io, p), lw_map_words(io)))
+			if (!lw_map_empty(lw_pin_map(io, p), io->map_words))
 				continue;
 		}
 		if (p->flags & RESIDUE) {
@@ -401,9 +451,7 @@ bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8
 bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
-		struct lw_msg msg = lw_pin_message(io, io->pin[n].rte);
-
-		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &msg))
+		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &io->pin[n].msg))
 			return true;
 	}
 	return false;
@@ -463,9 +511,6 @@ bool lw_ioapic_owes_locked(const struct lw_ioapic *io)
 void lw_ioapic_scan_locked(const struct lw_ioapic *io,
 			   void (*see)(void *arg, const struct lw_msg *msg), void *arg)
 {
-	for (uint32_t n = 0; n < io->pins; n++) {
-		struct lw_msg msg = lw_pin_message(io, io->pin[n].rte);
-
-		see(arg, &msg);
-	}
+	for (uint32_t n = 0; n < io->pins; n++)
+		see(arg, &io->pin[n].msg);
 }

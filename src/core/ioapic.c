@@ -41,8 +41,20 @@ size_t lw_ioapic_size(const struct lw_ioapic_config *config)
 	if (!config_is_sane(config))
 		return 0;
 	return maps_offset(config->pins) +
-	       lw_round_up((size_t)config->pins * ((config->nvcpus + 63u) / 64u) * 8u,
+	       lw_round_up((size_t)config->pins * lw_map_words(config->nvcpus) * 8u,
 			   LW_IOAPIC_ALIGN);
+}
+
+/* What follows from an RTE, with it. */
+static void set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
+{
+	bool volts = io->flags & LW_IOAPIC_ELECTRICAL && rte & LW_RTE_LOW;
+
+	p->rte = rte;
+	p->msg = lw_pin_message(io, rte);
+	p->flags &= (uint16_t)~UNUSUAL;
+	if (!p->msg.level || rte & LW_RTE_MASK || volts)
+		p->flags |= UNUSUAL;
 }
 
 int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *config)
@@ -58,12 +70,17 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->gsi_base = config->gsi_base;
 	io->pins = config->pins;
 	io->nvcpus = config->nvcpus;
+	io->links[BY_ROUTE] = (uint32_t)(sizeof(*io) + config->pins * sizeof(struct lw_pin));
+	io->links[BY_RECORD] =
+		io->links[BY_ROUTE] + config->pins * (uint32_t)sizeof(struct lw_link);
+	io->maps = (uint32_t)maps_offset(config->pins);
+	io->map_words = (uint32_t)lw_map_words(config->nvcpus);
 	io->flags = config->flags;
 	io->id = io->id_at_reset = config->id;
 	io->version = config->version;
 	memset(io->head, NONE, sizeof(io->head));
 	for (uint32_t n = 0; n < io->pins; n++)
-		io->pin[n].rte = LW_RTE_MASK;
+		set_rte(io, &io->pin[n], LW_RTE_MASK);
 	return 0;
 }
 
@@ -94,16 +111,10 @@ static bool take(struct lw_ioapic *io, uint64_t *owed, uint32_t *gsi)
 	return false;
 }
 
-/* One drainer at a time: a callback that sets a line queues for it and returns, so that callbacks
- * never nest, however they answer one another. Enters with the lock held, leaves without. */
-static void leave(struct lw_ioapic *io)
+static LW_COLD void drain(struct lw_ioapic *io)
 {
 	uint32_t gsi;
 
-	if (io->draining || !io->owed) {
-		unlock(io);
-		return;
-	}
 	io->draining = true;
 	for (;;) {
 		bool sample = take(io, io->resample, &gsi);
@@ -121,6 +132,16 @@ static void leave(struct lw_ioapic *io)
 	}
 	io->draining = io->owed = false;
 	unlock(io);
+}
+
+/* One drainer at a time: a callback that sets a line queues for it and returns, so that callbacks
+ * never nest, however they answer one another. Enters with the lock held, leaves without. */
+static inline void leave(struct lw_ioapic *io)
+{
+	if (io->owed && !io->draining)
+		drain(io);
+	else
+		unlock(io);
 }
 
 void lw_ioapic_drain(struct lw_ioapic *io)
@@ -143,12 +164,12 @@ static void flip_to_edge(struct lw_ioapic *io, struct lw_pin *p)
 static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 {
 	uint64_t keep = RTE_WRITABLE | (io->flags & LW_IOAPIC_EXT_DEST ? RTE_EXT_DEST : 0);
-	struct lw_msg before = lw_pin_message(io, p->rte);
-	struct lw_msg after = lw_pin_message(io, rte & keep);
+	struct lw_msg before = p->msg, after;
 
 	if (before.level)
 		lw_pin_unlink(io, BY_ROUTE, before.vector, p);
-	p->rte = rte & keep;
+	set_rte(io, p, rte & keep);
+	after = p->msg;
 	if (after.level)
 		lw_pin_link(io, BY_ROUTE, after.vector, p);
 	if (before.level && !after.level)
@@ -264,7 +285,7 @@ void lw_ioapic_reset(struct lw_ioapic *io)
 	for (uint32_t n = 0; n < io->pins; n++) {
 		write_rte(io, &io->pin[n], LW_RTE_MASK);
 		lw_pin_drop(io, &io->pin[n]);
-		io->pin[n].flags &= NOTIFY;
+		io->pin[n].flags &= NOTIFY | UNUSUAL;
 	}
 	leave(io);
 }
@@ -279,9 +300,8 @@ int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte)
 	return 0;
 }
 
-static void line_fell(struct lw_ioapic *io, struct lw_pin *p)
+static LW_COLD void line_fell_rare(struct lw_ioapic *io, struct lw_pin *p)
 {
-	p->storm = 0;
 	lw_pin_refuse(io, p, false);
 	if (!(p->flags & RECORD) || p->flags & (LET_GO | SEVERAL | ANYBODY | NOTIFY))
 		return;
@@ -289,34 +309,66 @@ static void line_fell(struct lw_ioapic *io, struct lw_pin *p)
 		io->ops->fell(io->ctx, p->vcpu, p->vector);
 }
 
-static void line_rose(struct lw_ioapic *io, struct lw_pin *p)
+static inline void line_fell(struct lw_ioapic *io, struct lw_pin *p)
 {
-	if (lw_pin_is_level(io, p))
+	p->storm = 0;
+	if (p->flags & ~RECORD || (p->flags && io->ops->fell))
+		line_fell_rare(io, p);
+}
+
+static inline void line_rose(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (p->msg.level)
 		lw_pin_service(io, p);
 	else if (!(p->rte & LW_RTE_MASK))
 		lw_pin_send(io, p);
 }
 
+/* Whether the line is another now. */
+static inline bool drive(struct lw_pin *p, uint32_t source, bool level)
+{
+	uint32_t before = p->sources, bit = 1u << source;
+
+	p->sources = level ? before | bit : before & ~bit;
+	return before == (level ? 0 : bit);
+}
+
+static LW_APART void line_turned(struct lw_ioapic *io, struct lw_pin *p)
+{
+	if (lw_pin_asserted(io, p))
+		line_rose(io, p);
+	else
+		line_fell(io, p);
+}
+
+static LW_APART int line_under_lock(struct lw_ioapic *io, struct lw_pin *p, uint32_t source,
+				    bool level)
+{
+	enter(io);
+	if (drive(p, source, level))
+		line_turned(io, p);
+	leave(io);
+	return 0;
+}
+
 int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
 {
 	struct lw_pin *p;
-	bool before, after;
 
 	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
 		return -EINVAL;
-	enter(io);
 	p = &io->pin[pin];
-	before = lw_pin_asserted(io, p);
-	if (level)
-		p->sources |= 1u << source;
-	else
-		p->sources &= ~(1u << source);
-	after = lw_pin_asserted(io, p);
-	if (before && !after)
-		line_fell(io, p);
-	else if (!before && after)
-		line_rose(io, p);
-	leave(io);
+	if (io->ops->lock)
+		return line_under_lock(io, p, source, level);
+	if (!drive(p, source, level))
+		return 0;
+	if (level && !p->flags) {
+		lw_pin_send_level(io, p); /* queues nothing */
+		return 0;
+	}
+	line_turned(io, p);
+	if (io->owed)
+		leave(io);
 	return 0;
 }
 
@@ -361,7 +413,8 @@ struct lw_ioapic_counters lw_ioapic_counters(struct lw_ioapic *io)
 	return copy;
 }
 
-enum lw_eoi_class lw_ioapic_eoi(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+static LW_APART enum lw_eoi_class eoi_under_lock(struct lw_ioapic *io, uint32_t vcpu,
+						 uint8_t vector)
 {
 	enum lw_eoi_class found;
 
@@ -369,6 +422,13 @@ enum lw_eoi_class lw_ioapic_eoi(struct lw_ioapic *io, uint32_t vcpu, uint8_t vec
 	found = lw_ioapic_eoi_locked(io, vcpu, vector);
 	leave(io);
 	return found;
+}
+
+enum lw_eoi_class lw_ioapic_eoi(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	if (io->ops->lock || !lw_pin_eoi_short(io, vcpu, vector))
+		return eoi_under_lock(io, vcpu, vector);
+	return LW_EOI_NECESSARY;
 }
 
 void lw_ioapic_hold(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)

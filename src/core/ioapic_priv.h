@@ -28,15 +28,18 @@ enum pin_flags {
 	DOUBTED = 1u << 9, /* the record was let go once: its EOI may have been before another of
 			     the pair */
 	SAMPLING =
-		1u << 10, /* resolved, and ops->resample has yet to run: deliver nothing before */
+		1u << 10,   /* resolved, and ops->resample has yet to run: deliver nothing before */
+	UNUSUAL = 1u << 11, /* its RTE is an edge, masked, or active low in volts; so a pin with no
+			       flag is a level one that its line's rise delivers at once */
 };
 #define OF_RECORD (RECORD | LET_GO | SEVERAL | ANYBODY | RESIDUE | KEPT | DOUBTED)
 
 struct lw_pin {
-	uint64_t rte;     /* without the two read-only bits */
-	uint32_t sources; /* who holds the line */
-	uint32_t vcpu;    /* the record's taker */
-	uint16_t storm;   /* EOIs in a row that found the line asserted */
+	uint64_t rte;      /* without the two read-only bits */
+	struct lw_msg msg; /* what it would send; `level` only where that ends by an EOI */
+	uint32_t sources;  /* who holds the line */
+	uint32_t vcpu;     /* the record's taker */
+	uint16_t storm;    /* EOIs in a row that found the line asserted */
 	uint16_t flags;
 	uint8_t vector; /* the record's, as delivered */
 };
@@ -53,7 +56,9 @@ struct lw_ioapic {
 	const struct lw_ioapic_ops *ops;
 	void *ctx;
 	uint32_t gsi_base, pins, nvcpus, flags;
-	uint32_t select; /* IOREGSEL */
+	uint32_t links[INDICES];  /* where the indices lie, */
+	uint32_t maps, map_words; /* and the pins' maps, and how long each is */
+	uint32_t select;          /* IOREGSEL */
 	uint8_t id, id_at_reset, version;
 	bool draining;                /* somebody runs notifications */
 	bool owed;                    /* there are some */
@@ -65,9 +70,9 @@ struct lw_ioapic {
 	struct lw_pin pin[]; /* then their links in the indices, then their maps */
 };
 
-static inline size_t lw_map_words(const struct lw_ioapic *io)
+static inline size_t lw_map_words(uint32_t nvcpus)
 {
-	return (io->nvcpus + 63u) / 64u;
+	return (nvcpus + 63u) / 64u;
 }
 
 static inline size_t maps_offset(uint32_t pins)
@@ -80,16 +85,16 @@ static inline size_t maps_offset(uint32_t pins)
 
 static inline uint64_t *lw_pin_map(struct lw_ioapic *io, const struct lw_pin *p)
 {
-	uint64_t *maps = (uint64_t *)(void *)((unsigned char *)io + maps_offset(io->pins));
+	uint64_t *maps = (uint64_t *)(void *)((unsigned char *)io + io->maps);
 
-	return maps + (size_t)(p - io->pin) * lw_map_words(io);
+	return maps + (size_t)(p - io->pin) * io->map_words;
 }
 
 static inline const uint64_t *lw_pin_const_map(const struct lw_ioapic *io, const struct lw_pin *p)
 {
-	const void *maps = (const unsigned char *)io + maps_offset(io->pins);
+	const void *maps = (const unsigned char *)io + io->maps;
 
-	return (const uint64_t *)maps + (size_t)(p - io->pin) * lw_map_words(io);
+	return (const uint64_t *)maps + (size_t)(p - io->pin) * io->map_words;
 }
 
 static inline uint32_t lw_pin_number(const struct lw_ioapic *io, const struct lw_pin *p)
@@ -99,9 +104,7 @@ static inline uint32_t lw_pin_number(const struct lw_ioapic *io, const struct lw
 
 static inline struct lw_link *lw_pin_links(const struct lw_ioapic *io, enum lw_index index)
 {
-	uintptr_t end = (uintptr_t)&io->pin[io->pins];
-
-	return (struct lw_link *)end + (size_t)index * io->pins;
+	return (struct lw_link *)((uintptr_t)io + io->links[index]);
 }
 
 /* Over the pins of an index that have `vector`; `n` may be taken out meanwhile. */
@@ -110,15 +113,32 @@ static inline uint8_t lw_pin_next(const struct lw_ioapic *io, enum lw_index inde
 	return lw_pin_links(io, index)[n].next;
 }
 
+/* The most frequent EOI, if it is one: of the only record of its vector, of which there is nothing
+ * to say but that it is this vCPU's, and whose line is down. It queues nothing. */
+static inline bool lw_pin_eoi_short(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	uint8_t n = io->head[BY_RECORD][vector];
+	struct lw_pin *p;
+
+	if (n == NONE || lw_pin_next(io, BY_RECORD, n) != NONE || io->flags & LW_IOAPIC_STRICT ||
+	    LW_LEFT_OUT(LW_RULE_MATCH_DELIVERED))
+		return false;
+	p = &io->pin[n];
+	if (p->flags != RECORD || p->vcpu != vcpu || p->sources)
+		return false;
+	io->head[BY_RECORD][vector] = NONE;
+	p->flags = p->storm = p->vector = 0;
+	p->vcpu = 0;
+	io->counters.resolved++;
+	if (io->ops->record)
+		io->ops->record(io->ctx, vcpu, vector, false);
+	return true;
+}
+
 #pragma GCC visibility push(hidden)
 
-/* What the RTE would send; `level` only where it ends by an EOI. */
+/* What the RTE would send. */
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
-
-static inline bool lw_pin_is_level(const struct lw_ioapic *io, const struct lw_pin *p)
-{
-	return lw_pin_message(io, p->rte).level;
-}
 
 static inline bool lw_pin_asserted(const struct lw_ioapic *io, const struct lw_pin *p)
 {
@@ -134,6 +154,9 @@ void lw_pin_unlink(struct lw_ioapic *io, enum lw_index index, uint8_t vector,
 
 /* Send one message, and open a record if it is a level one. */
 void lw_pin_send(struct lw_ioapic *io, struct lw_pin *p);
+
+/* The same for a pin that has no flag. */
+void lw_pin_send_level(struct lw_ioapic *io, struct lw_pin *p);
 
 /* A level pin delivers whenever nothing stands against it. */
 void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p);

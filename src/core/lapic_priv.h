@@ -12,9 +12,6 @@
 
 #include "bits.h"
 
-/* Keeps what is rare out of the way of what is not. */
-#define LW_COLD __attribute__((cold, noinline))
-
 #define BROADCAST       0xffffffffu
 #define XAPIC_BROADCAST 0xffu
 

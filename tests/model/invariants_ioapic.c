@@ -29,7 +29,7 @@ static uint32_t members(const struct lw_ioapic *io, const struct lw_pin *p)
 	const uint64_t *map = lw_pin_const_map(io, p);
 	uint32_t count = 0;
 
-	for (size_t w = 0; w < lw_map_words(io); w++)
+	for (size_t w = 0; w < io->map_words; w++)
 		count += (uint32_t)__builtin_popcountll(map[w]);
 	return count;
 }
@@ -38,7 +38,7 @@ static bool past_the_last(const struct lw_ioapic *io, const struct lw_pin *p)
 {
 	uint32_t used = io->nvcpus & 63u;
 
-	return used && lw_pin_const_map(io, p)[lw_map_words(io) - 1] >> used;
+	return used && lw_pin_const_map(io, p)[io->map_words - 1] >> used;
 }
 
 /* Remote IRR is the record's existence; what there is of a record says who took it. */
@@ -67,12 +67,11 @@ static bool record_holds(const struct look *l, const struct lw_pin *p)
  * that is known. */
 static bool level_holds(const struct look *l, const struct lw_pin *p)
 {
-	bool asks =
-		lw_pin_is_level(l->io, p) && lw_pin_asserted(l->io, p) && !(p->rte & LW_RTE_MASK);
+	bool asks = p->msg.level && lw_pin_asserted(l->io, p) && !(p->rte & LW_RTE_MASK);
 
 	must(!asks || p->flags & (RECORD | REFUSED | DELAYED | SAMPLING),
 	     "an asserted and unmasked level pin is in flight or waits for something known");
-	must(!(p->flags & RECORD) || lw_pin_is_level(l->io, p) || l->io->flags & LW_IOAPIC_STRICT,
+	must(!(p->flags & RECORD) || p->msg.level || l->io->flags & LW_IOAPIC_STRICT,
 	     "only a level pin has a record");
 	must(!(p->flags & REFUSED) || asks, "only a pin that asks is refused");
 	must(!(p->flags & REFUSED && p->flags & RECORD), "what is refused is not in flight");
@@ -95,7 +94,12 @@ static bool owed_holds(const struct look *l, const struct lw_pin *p)
 
 static bool pin_holds(const struct look *l, const struct lw_pin *p)
 {
+	bool volts = l->io->flags & LW_IOAPIC_ELECTRICAL && p->rte & LW_RTE_LOW;
+
 	must(!(p->rte & (LW_RTE_REMOTE_IRR | LW_RTE_PENDING)), "read-only bits are not kept");
+	must((p->flags & UNUSUAL) ==
+		     (p->msg.level && !(p->rte & LW_RTE_MASK) && !volts ? 0 : UNUSUAL),
+	     "a pin is unusual by its RTE");
 	return record_holds(l, p) && level_holds(l, p) && owed_holds(l, p);
 }
 
@@ -108,8 +112,9 @@ static bool index_holds(const struct look *l, enum lw_index index)
 	bool seen[256] = {false};
 
 	for (uint32_t n = 0; n < io->pins; n++)
-		expected += index == BY_ROUTE ? lw_pin_is_level(io, &io->pin[n])
-					      : (io->pin[n].flags & (RECORD | RESIDUE)) != 0;
+		if (index == BY_ROUTE ? io->pin[n].msg.level
+				      : (io->pin[n].flags & (RECORD | RESIDUE)) != 0)
+			expected++;
 	for (uint32_t vector = 0; vector < 256; vector++) {
 		uint8_t before = NONE;
 
