@@ -9,6 +9,7 @@
 #define ADDR_EXT_SHIFT  5
 #define ADDR_EXT_MASK   0x7fu
 #define ADDR_REMAPPABLE (1u << 4)
+#define ADDR_HINT       (1u << 3)
 #define ADDR_LOGICAL    (1u << 2)
 
 /* Data (11.11.2). */
@@ -40,6 +41,9 @@ int lw_msi_decode(uint64_t address, uint32_t data, unsigned flags, struct lw_msg
 	msg->delivery = (uint8_t)delivery;
 	msg->logical = (low & ADDR_LOGICAL) != 0;
 	msg->level = level;
+	/* A physical destination has nobody to choose among. */
+	if (msg->delivery == LW_DM_FIXED && msg->logical && low & ADDR_HINT)
+		msg->delivery = LW_DM_LOWEST;
 	return 0;
 }
 

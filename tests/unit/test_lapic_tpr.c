@@ -120,6 +120,23 @@ static void focus_is_accepted_and_the_bus_is_not_there(void **state)
 	assert_int_equal(errors(), 0);
 }
 
+/* SDM 11.9 has the spurious vector for a request that is withdrawn before the processor asks which
+ * it was. Here asking and taking are one step, so that there is nothing to inject instead. */
+static void a_request_that_is_withdrawn_injects_nothing(void **state)
+{
+	(void)state;
+	put(LW_LAPIC_SVR, LW_SVR_ENABLE | 0x5f);
+	lw_lapic_post(l, 0x31, false);
+	assert_int_equal(lw_lapic_pending(l), 0x31);
+	put(LW_LAPIC_TPR, 0x40);
+	assert_int_equal(lw_lapic_accept(l), -1);
+	assert_false(lw_lapic_isr(l, 0x5f) || lw_lapic_isr(l, 0x31));
+	assert_int_equal(get(LW_LAPIC_SVR), LW_SVR_ENABLE | 0x5f);
+	assert_int_equal(lw_lapic_eoi(l), -1);
+	put(LW_LAPIC_TPR, 0);
+	assert_int_equal(lw_lapic_accept(l), 0x31);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +146,7 @@ int main(void)
 		XAPIC(no_threshold_at_acceptance),
 		XAPIC(test_cve_2026_64513_no_stale_threshold),
 		XAPIC(the_threshold_is_where_it_gets_through),
+		XAPIC(a_request_that_is_withdrawn_injects_nothing),
 		XAPIC(focus_is_accepted_and_the_bus_is_not_there),
 	};
 

@@ -48,6 +48,24 @@ static void bits_11_to_5_count_only_where_asked_for(void **state)
 	assert_int_equal(msg.dest, 0x1234);
 }
 
+static uint8_t delivery_of(uint32_t address, uint32_t data)
+{
+	struct lw_msg msg;
+
+	assert_int_equal(lw_msi_decode(BASE | address, data, 0, &msg), 0);
+	return msg.delivery;
+}
+
+static void the_redirection_hint_picks_one_of_a_logical_destination(void **state)
+{
+	(void)state;
+	assert_int_equal(delivery_of(1 << 2 | 1 << 3, 0x31), LW_DM_LOWEST);
+	assert_int_equal(delivery_of(1 << 2 | 1 << 3, 0x131), LW_DM_LOWEST);
+	assert_int_equal(delivery_of(1 << 2 | 1 << 3, 0x431), LW_DM_NMI);
+	assert_int_equal(delivery_of(1 << 3, 0x31), LW_DM_FIXED);
+	assert_int_equal(delivery_of(1 << 2, 0x31), LW_DM_FIXED);
+}
+
 static void refuse(uint64_t address, uint32_t data)
 {
 	struct lw_msg msg = untouched;
@@ -149,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field_is_decoded),
 		cmocka_unit_test(bits_11_to_5_count_only_where_asked_for),
+		cmocka_unit_test(the_redirection_hint_picks_one_of_a_logical_destination),
 		cmocka_unit_test(what_is_no_msi_is_refused_and_leaves_the_message_alone),
 		cmocka_unit_test(encode_is_the_reverse_of_decode),
 		cmocka_unit_test(what_does_not_fit_is_not_encoded),
