@@ -156,7 +156,7 @@ void lw_chip_exit(struct lw_chip *chip, uint32_t vcpu);
  *
  * INT is wired to LINT0 of every vCPU, and where several let it through the first to come gets the
  * interrupt. After a reset every LINT0 is masked: firmware sets it up, or a VMM without one, on
- * vCPU 0 (SDM vol. 3, 11.5.1).
+ * vCPU 0 (SDM vol. 3, 11.4.7.1).
  *
  * Does not inject, does not look at IF or the interrupt shadow, and does not say what is pending
  * besides: ask again after an acceptance. A vector that has been accepted can't be given back. An

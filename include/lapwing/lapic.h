@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of one vCPU (Intel SDM vol. 3, chapter 11).
+ * The local APIC of one vCPU. "SDM 11.5.3" is that section of the Intel SDM, vol. 3, chapter
+ * "APIC", which is chapter 10 of older editions.
  *
  * Threads: a LAPIC belongs to its vCPU's thread, the *owner*. Any thread may call, at any time,
  * lw_lapic_post(), lw_lapic_accepts(), lw_lapic_ppr(), lw_lapic_id(), lw_lapic_mode(),
@@ -149,9 +150,9 @@ uint8_t lw_lapic_ppr(const struct lw_lapic *lapic);
 uint32_t lw_lapic_id(const struct lw_lapic *lapic);
 
 /*
- * Does `msg` name this LAPIC (SDM 11.6.2)? Physical, and logical in flat, cluster and x2APIC form.
- * 0xFF is everybody for a LAPIC in xAPIC mode, 0xFFFFFFFF for one in either. One that is off is
- * nobody. Does not ask whether the LAPIC is software-enabled. Any thread.
+ * Does `msg` name this LAPIC (SDM 11.6.2, 11.12.10)? Physical, and logical in flat, cluster and
+ * x2APIC form. 0xFF is everybody for a LAPIC in xAPIC mode, 0xFFFFFFFF for one in either. One that
+ * is off is nobody. Does not ask whether the LAPIC is software-enabled. Any thread.
  */
 bool lw_lapic_matches(const struct lw_lapic *lapic, const struct lw_msg *msg);
 

@@ -22,7 +22,7 @@
 #define ESR_ILLEGAL_REGISTER (1u << 7) /* xAPIC mode only; in x2APIC mode that is a fault */
 
 /* The local vector table, in the order of its registers. No CMCI: the version register says that
- * entry 5 is the last, and CMCI comes with a sixth (SDM 11.5.1). */
+ * entry 5 is the last, and CMCI comes with a sixth (SDM 11.4.8, 11.5.1). */
 enum lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 #define LVT_REMOTE_IRR (1u << 14)

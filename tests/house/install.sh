@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The library as somebody who installs it finds it: pkg-config, both kinds, nothing shown but the
-# public calls, from C and from C++; and the smallest example does what it says of itself.
+# public calls, from C, C++ and Rust; and the smallest example does what it says of itself.
 . "$LAPWING_SOURCE/tests/lib/tap.sh"
 root=$tap_dir/root
 
@@ -50,4 +50,26 @@ int main()
 CC
 check "it compiles as C++" g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$tap_dir/call.cc" -o "$tap_dir/call" "${lapwing[@]}"
 check "it answers C++" "$tap_dir/call"
+
+# The structures of call.rs are the headers', member by member.
+members() {
+	sed -n "/^struct $1 {/,/^};/p" "$LAPWING_SOURCE/include/lapwing/lapic.h" |
+		gcc -fpreprocessed -dD -E -P - | grep -oE '[a-z0-9_]+(, [a-z0-9_]+)*;|\(\*[a-z]+\)' |
+		grep -oE '[a-z0-9_]+'
+}
+members_in_rust() {
+	sed -n "/^struct $1 {/,/^}/s/^    \([a-z0-9_]*\):.*/\1/p" "$LAPWING_SOURCE/tests/house/call.rs"
+}
+same_members() { diff <(members "$1") <(members_in_rust "$2"); }
+for pair in lw_lapic_ops:Ops lw_lapic_clock:Clock lw_lapic_config:Config; do
+	check "struct ${pair%:*} is the same in Rust" same_members "${pair%:*}" "${pair#*:}"
+done
+if command -v rustc >/dev/null; then
+	check "it links with Rust" rustc --edition 2021 -D warnings -L "$root/usr/lib" -l lapwing \
+		"$LAPWING_SOURCE/tests/house/call.rs" -o "$tap_dir/rust"
+	check "it answers Rust" "$tap_dir/rust"
+else
+	skip "it links with Rust" "rustc is not installed"
+	skip "it answers Rust" "rustc is not installed"
+fi
 finish
