@@ -182,6 +182,35 @@ void lw_chip_init_vcpu(struct lw_chip *chip, uint32_t vcpu);
  * IRR is what silicon would show. A snapshot does this first. */
 void lw_chip_settle(struct lw_chip *chip);
 
+struct lw_chip_counters {
+	uint64_t deliveries; /* vectors that lines, MSIs and IPIs brought: one for each taker */
+	uint64_t own;        /* vectors that LAPICs raised themselves: LVT entries, self-IPIs */
+	uint64_t accepted;   /* vectors moved to ISR */
+	uint64_t coalesced;  /* vectors that were posted or pending when they came */
+	uint64_t dropped;    /* vectors that an INIT or going off found posted or pending */
+	uint64_t ipis;       /* IPIs sent, those to itself included */
+	uint64_t signals;    /* NMI, SMI, INIT, SIPI and ExtINT, one for each vCPU */
+	uint64_t eois;       /* EOIs that ended a vector */
+	uint64_t necessary;  /* EOIs that left, by what they were found to be */
+	uint64_t redundant;
+	uint64_t superfluous;
+	uint64_t notices; /* calls of ops->notify, or of ops->kick in its place */
+	uint64_t kicks;   /* calls of ops->kick that the EOI policy asked for */
+};
+
+/* What the whole controller has counted since it was set up; a part's own counters say more.
+ * `coalesced` follows from the others: it is wrong after a restore, and where lw_lapic_post() is
+ * called past the chip. With all vCPUs stopped. Takes the lock. */
+struct lw_chip_counters lw_chip_counters(struct lw_chip *chip);
+
+/*
+ * All of it as text for people: the counters, each LAPIC with its vectors' level routes and what is
+ * in flight, each I/O APIC, the 8259s, the routes; the form may change. Returns the length; what
+ * does not fit in `size` bytes, the terminating zero included, is cut off. With a size of 0 `buf`
+ * may be null. Changes nothing. With all vCPUs stopped. Takes the lock.
+ */
+size_t lw_chip_dump(struct lw_chip *chip, char *buf, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

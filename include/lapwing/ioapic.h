@@ -232,6 +232,7 @@ void lw_ioapic_drain(struct lw_ioapic *io);
 struct lw_ioapic_counters {
 	uint64_t deliveries; /* level messages that somebody took, redeliveries included */
 	uint64_t edges;      /* edge messages that somebody took */
+	uint64_t lost;       /* rises of an edge pin that found it masked */
 	uint64_t refused;    /* messages that nobody took */
 	uint64_t resolved;   /* records resolved by an EOI */
 	uint64_t redundant;  /* EOIs of a second taker */
@@ -240,6 +241,14 @@ struct lw_ioapic_counters {
 };
 
 struct lw_ioapic_counters lw_ioapic_counters(struct lw_ioapic *io);
+
+/*
+ * All of it as text for people, a line for each pin that is not as at reset; the form may change.
+ * Returns the length; what does not fit in `size` bytes, the terminating zero included, is cut off.
+ * With a size of 0 `buf` may be null. Changes nothing: does not ask after a record that was let go,
+ * and runs no notification. Takes the lock.
+ */
+size_t lw_ioapic_dump(struct lw_ioapic *io, char *buf, size_t size);
 
 #ifdef __cplusplus
 }

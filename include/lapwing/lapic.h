@@ -357,10 +357,23 @@ struct lw_lapic_counters {
 	uint64_t eois;     /* EOIs that ended a vector */
 	uint64_t merges;   /* lw_lapic_sync() calls that found something */
 	uint64_t ipis;     /* IPIs sent, those to itself included */
+	uint64_t own; /* vectors it has raised itself: LVT entries, fixed IPIs to itself alone */
+	uint64_t dropped; /* vectors that an INIT or going off found posted or pending */
+	uint32_t waiting; /* vectors posted or pending now */
 };
 
-/* A copy of the counters. Owner. */
+/* A copy of the counters. What was posted is counted by nobody, for that would cost a poster more
+ * than the posting; who knows how often he posted knows what has coalesced: that many, and `own`,
+ * less what was accepted, dropped and is waiting. Owner. */
 struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *lapic);
+
+/*
+ * All of it as text for people, some 1 KiB in lines that end in a newline; the form may change.
+ * Vectors are hexadecimal, those with their TMR bit set, or posted as a level, have an L. Returns
+ * the length; what does not fit in `size` bytes, the terminating zero included, is cut off. With a
+ * size of 0 `buf` may be null. Changes nothing, and merges nothing. Owner.
+ */
+size_t lw_lapic_dump(const struct lw_lapic *lapic, char *buf, size_t size);
 
 #ifdef __cplusplus
 }

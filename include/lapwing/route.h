@@ -65,6 +65,13 @@ int lw_routes_replace(struct lw_routes *routes, uint32_t gsi, const struct lw_ro
 size_t lw_routes_find(const struct lw_routes *routes, uint32_t gsi,
 		      struct lw_route found[LW_ROUTES_PER_GSI]);
 
+/*
+ * All of them as text for people, a line for each GSI that leads somewhere; the form may change.
+ * Returns the length; what does not fit in `size` bytes, the terminating zero included, is cut off.
+ * With a size of 0 `buf` may be null. Any thread; each GSI is seen whole, the table perhaps not.
+ */
+size_t lw_routes_dump(const struct lw_routes *routes, char *buf, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

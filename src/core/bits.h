@@ -61,6 +61,15 @@ static inline int lw_set_lowest(const uint64_t set[LW_SET_WORDS])
 	return -1;
 }
 
+static inline uint32_t lw_word_count(uint64_t word)
+{
+	uint32_t n = 0;
+
+	for (; word; word &= word - 1)
+		n++;
+	return n;
+}
+
 static inline bool lw_map_empty(const uint64_t *map, size_t words)
 {
 	for (size_t w = 0; w < words; w++)

@@ -20,6 +20,14 @@ void lw_chip_lock(void *ctx)
 		c->ops->lock(c->ctx);
 }
 
+void lw_chip_unlock_only(void *ctx)
+{
+	const struct lw_chip *c = ctx;
+
+	if (c->ops->unlock)
+		c->ops->unlock(c->ctx);
+}
+
 /* Let go, then run what the I/O APICs have queued meanwhile. */
 void lw_chip_unlock(void *ctx)
 {
@@ -60,6 +68,7 @@ static enum lw_eoi_class eoi_exit(struct lw_chip *c, uint32_t vcpu, uint8_t vect
 	lw_chip_lock(c);
 	if (broadcast)
 		found = resolve(c, vcpu, vector);
+	c->exits[found]++;
 	c->hooks->ended(c->eoi, vcpu, vector, found);
 	trace(c, &(struct lw_trace){.kind = LW_TRACE_EOI,
 				    .vcpu = vcpu,
@@ -127,10 +136,7 @@ static void lapic_broadcast(void *ctx, uint32_t vcpu, bool suppressed)
 
 static void lapic_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector)
 {
-	const struct lw_chip *c = ctx;
-
-	if (c->ops->signal)
-		c->ops->signal(c->ctx, vcpu, delivery, vector);
+	lw_chip_signal(ctx, vcpu, delivery, vector);
 }
 
 static void lapic_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
@@ -236,6 +242,8 @@ static size_t lay_out(struct lw_chip *c, const struct lw_chip_config *config)
 	}
 	c->map = size;
 	size += lw_round_up(lw_map_size(config->nvcpus, ids(config)), LW_CHIP_ALIGN);
+	c->ledgers = size;
+	size += (size_t)config->nvcpus * sizeof(struct ledger);
 	c->pairs = size;
 	size += lw_round_up((size_t)config->nvcpus * 256u * sizeof(struct pair), LW_CHIP_ALIGN);
 	c->routes = size;
@@ -343,6 +351,7 @@ int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config)
 	layout.x2apic = config->x2apic;
 	*storage = layout;
 	memset(at(storage, layout.pairs), 0, layout.nvcpus * 256u * sizeof(struct pair));
+	memset(at(storage, layout.ledgers), 0, layout.nvcpus * sizeof(struct ledger));
 	return init_parts(storage, config);
 }
 

@@ -21,6 +21,13 @@ struct pair {
 	uint16_t routes, records;
 };
 
+/* What a vCPU was given and told. A line of its own for each, so that posters to two vCPUs don't
+ * meet in it. */
+struct ledger {
+	_Alignas(LW_CHIP_ALIGN) _Atomic uint64_t deliveries;
+	_Atomic uint64_t notices, kicks, signals;
+};
+
 struct lw_chip {
 	const struct lw_chip_ops *ops;
 	void *ctx;
@@ -29,9 +36,10 @@ struct lw_chip {
 	uint32_t nvcpus, nioapics;
 	bool x2apic;
 	_Atomic uint32_t turn;        /* lowest priority: who is asked first among equals */
+	uint64_t exits[3];            /* EOIs that left, by enum lw_eoi_class; under the lock */
 	_Atomic uint32_t wire;        /* changes of the 8259s' INT: odd, it is high */
 	size_t lapics, routes, pairs; /* offsets in this block */
-	size_t map;                   /* of destinations */
+	size_t map, ledgers;          /* of destinations; of each vCPU */
 	size_t pic, seen;             /* the 8259s; `wire` as each vCPU has seen it; 0: none */
 	size_t ioapic[LW_CHIP_MAX_IOAPICS];
 };
@@ -61,6 +69,18 @@ static inline struct lw_pic *pic(const struct lw_chip *c)
 	return at(c, c->pic);
 }
 
+static inline struct ledger *ledger(const struct lw_chip *c, uint32_t vcpu)
+{
+	struct ledger *ledgers = at(c, c->ledgers);
+
+	return &ledgers[vcpu];
+}
+
+static inline void count_one(_Atomic uint64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 static inline void trace(const struct lw_chip *c, const struct lw_trace *event)
 {
 	if (c->ops->trace)
@@ -82,6 +102,8 @@ extern const struct lw_ioapic_ops lw_chip_ioapic_ops[2];
 void lw_chip_lock(void *chip);
 /* Let go, then run what the I/O APICs have queued meanwhile. */
 void lw_chip_unlock(void *chip);
+/* Let go where nothing can have been queued. */
+void lw_chip_unlock_only(void *chip);
 
 /* A vCPU's mode, LDR or DFR may be another: bring the map up to date, and say whether it had to be.
  * Under the lock, the owner or for him. */
@@ -94,6 +116,9 @@ void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg
 
 /* Post to one vCPU and notify it; false if it refused. */
 bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool level);
+
+/* NMI, SMI, INIT, SIPI or ExtINT. */
+void lw_chip_signal(const struct lw_chip *c, uint32_t vcpu, uint8_t delivery, uint8_t vector);
 
 /* Something is pending on a vCPU that may not know. */
 void lw_chip_notify(const struct lw_chip *c, uint32_t vcpu);

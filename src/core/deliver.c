@@ -68,8 +68,16 @@ struct delivery {
 	uint32_t best, best_ppr; /* lowest priority */
 };
 
+void lw_chip_signal(const struct lw_chip *c, uint32_t vcpu, uint8_t delivery, uint8_t vector)
+{
+	count_one(&ledger(c, vcpu)->signals);
+	if (c->ops->signal)
+		c->ops->signal(c->ctx, vcpu, delivery, vector);
+}
+
 void lw_chip_notify(const struct lw_chip *c, uint32_t vcpu)
 {
+	count_one(&ledger(c, vcpu)->notices);
 	if (c->ops->notify)
 		c->ops->notify(c->ctx, vcpu);
 	else
@@ -82,6 +90,7 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 
 	if (answer == LW_POST_REFUSED)
 		return false;
+	count_one(&ledger(c, vcpu)->deliveries);
 	trace(c, &(struct lw_trace){.kind = LW_TRACE_PUBLISHED,
 				    .vcpu = vcpu,
 				    .gsi = NO_GSI,
@@ -181,10 +190,8 @@ static void give_one(struct delivery *d)
 static void signal_each(void *arg, uint32_t vcpu)
 {
 	struct delivery *d = arg;
-	const struct lw_chip *c = d->chip;
 
-	if (c->ops->signal)
-		c->ops->signal(c->ctx, vcpu, d->msg->delivery, d->msg->vector);
+	lw_chip_signal(d->chip, vcpu, d->msg->delivery, d->msg->vector);
 	d->takers->count++;
 }
 

@@ -4,14 +4,6 @@
 
 /* ---- what the I/O APICs ask ---- */
 
-static void ioapic_unlock(void *ctx)
-{
-	const struct lw_chip *c = ctx;
-
-	if (c->ops->unlock)
-		c->ops->unlock(c->ctx);
-}
-
 static void ioapic_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg,
 			   struct lw_takers *takers)
 {
@@ -112,7 +104,7 @@ static void ioapic_storm(void *ctx, uint32_t gsi)
 }
 
 #define IOAPIC_OPS                                                                         \
-	.lock = lw_chip_lock, .unlock = ioapic_unlock, .deliver = ioapic_deliver,          \
+	.lock = lw_chip_lock, .unlock = lw_chip_unlock_only, .deliver = ioapic_deliver,    \
 	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall, .gone = gone, \
 	.closed = ioapic_closed, .record = ioapic_record, .matches = ioapic_matches,       \
 	.resample = ioapic_resample
@@ -148,6 +140,7 @@ static void env_kick(void *ctx, uint32_t vcpu)
 {
 	const struct lw_chip *c = ctx;
 
+	count_one(&ledger(c, vcpu)->kicks);
 	c->ops->kick(c->ctx, vcpu);
 }
 

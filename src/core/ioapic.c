@@ -322,6 +322,8 @@ static inline void line_rose(struct lw_ioapic *io, struct lw_pin *p)
 		lw_pin_service(io, p);
 	else if (!(p->rte & LW_RTE_MASK))
 		lw_pin_send(io, p);
+	else
+		io->counters.lost++;
 }
 
 /* Whether the line is another now. */

@@ -66,8 +66,10 @@ static void power_on(struct lw_lapic *l)
 	lw_lapic_set_svr(l, SVR_RESET);
 	atomic_exchange(&l->shared.idle, 1);
 	atomic_exchange(&l->shared.dirty, 0);
-	for (uint32_t w = 0; w < POSTED_WORDS; w++)
-		atomic_exchange(&l->shared.posted[w], 0);
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+		l->counters.dropped +=
+			lw_word_count(l->own.irr[w] | atomic_exchange(&l->shared.posted[w], 0) |
+				      atomic_exchange(&l->shared.posted[w + LW_SET_WORDS], 0));
 	store(l->shared.errors, 0);
 	store(l->shared.ldr, 0);
 	store(l->shared.dfr, DFR_FLAT);
@@ -222,6 +224,7 @@ void lw_lapic_take(struct lw_lapic *l, uint8_t vector, bool level)
 	if (!lw_lapic_accepts(l))
 		return;
 	lw_lapic_sync(l); /* what was posted before came before */
+	l->counters.own++;
 	lw_set_add(l->own.irr, vector);
 	l->der.busy |= BUSY_PENDING;
 	if (level)
@@ -479,5 +482,10 @@ bool lw_lapic_matches(const struct lw_lapic *l, const struct lw_msg *msg)
 
 struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *l)
 {
-	return l->counters;
+	struct lw_lapic_counters copy = l->counters;
+
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+		copy.waiting += lw_word_count(l->own.irr[w] | load(l->shared.posted[w]) |
+					      load(l->shared.posted[w + LW_SET_WORDS]));
+	return copy;
 }

@@ -8,20 +8,6 @@
 
 /* ---- what the 8259s tell, under the lock ---- */
 
-static void pic_lock(void *ctx)
-{
-	lw_chip_lock(ctx);
-}
-
-/* They queue nothing for the I/O APICs. */
-static void pic_unlock(void *ctx)
-{
-	const struct lw_chip *c = ctx;
-
-	if (c->ops->unlock)
-		c->ops->unlock(c->ctx);
-}
-
 /* First the change, then the question who listens: docs/concurrency.md. */
 static void pic_intr(void *ctx, bool level)
 {
@@ -42,7 +28,7 @@ static void pic_eoi(void *ctx, uint32_t pin)
 	c->ops->pic_eoi(c->ctx, pin);
 }
 
-#define PIC_OPS .lock = pic_lock, .unlock = pic_unlock, .intr = pic_intr
+#define PIC_OPS .lock = lw_chip_lock, .unlock = lw_chip_unlock_only, .intr = pic_intr
 
 /* Without somebody to hear of ends none is queued. */
 static const struct lw_pic_ops pic_ops[2] = {
