@@ -11,6 +11,7 @@
 #include <lapwing/pic.h>
 #include <lapwing/route.h>
 #include <lapwing/seam.h>
+#include <lapwing/snapshot.h>
 #include <lapwing/types.h>
 
 #endif

@@ -50,6 +50,12 @@ struct lw_eoi_hooks {
 	void (*init)(void *eoi, uint32_t vcpu);
 	/* Owner, under the lock: this vCPU suppresses EOI broadcasts, or no longer does. */
 	void (*broadcast)(void *eoi, uint32_t vcpu, bool suppressed);
+	/* Both or neither; under the lock, with all vCPUs stopped. The policy's state as bytes of
+	 * its own form, and how many: as lw_eoi_save() (lapwing/snapshot.h). And back: first with
+	 * `apply` false, to say 0 or what is wrong and change nothing; then, if nothing in the
+	 * whole controller's snapshot was wrong, with true. */
+	size_t (*save)(const void *eoi, void *buf, size_t size);
+	int (*restore)(void *eoi, const void *buf, size_t size, bool apply);
 };
 
 /* One level or edge route, as a scan sees it. */

@@ -262,7 +262,8 @@ size_t lw_chip_size(const struct lw_chip_config *config)
 static bool hooks_are_whole(const struct lw_eoi_hooks *h)
 {
 	return h && h->route && h->deliver && h->leaves && h->ended && h->fell && h->recall &&
-	       h->closed && h->enter && h->exit && h->serve && h->remap && h->init && h->broadcast;
+	       h->closed && h->enter && h->exit && h->serve && h->remap && h->init &&
+	       h->broadcast && !h->save == !h->restore;
 }
 
 /* The n-th pin of the 8259s that a device can drive. */

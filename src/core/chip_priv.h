@@ -130,6 +130,10 @@ int lw_chip_init_pic(struct lw_chip *c, const struct lw_chip_config *config);
 /* The vCPU's LINT0 becomes what INT is, or was meanwhile. Owner. */
 void lw_chip_sense(struct lw_chip *c, uint32_t vcpu);
 
+/* The 8259s and what each vCPU has seen of INT, in a snapshot. */
+struct lw_snap;
+void lw_chip_walk_wire(struct lw_snap *s, struct lw_chip *c);
+
 /* Deliver for a pin, arming as the policy wants it. Under the lock. */
 void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
 		     struct lw_takers *takers);
@@ -139,6 +143,9 @@ void lw_chip_ipi(void *chip, uint32_t vcpu, const struct lw_ipi *ipi);
 
 /* Which routes lead to this vCPU has changed: count them anew. Under the lock. */
 void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);
+
+/* All routes and records have changed: count them anew. Under the lock. */
+void lw_chip_count(struct lw_chip *c);
 
 #pragma GCC visibility pop
 

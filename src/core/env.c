@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the I/O APICs and an EOI policy ask of the controller between them. */
+#include <string.h>
+
 #include "chip_priv.h"
+#include "snapshot.h"
 
 /* ---- what the I/O APICs ask ---- */
 
@@ -211,6 +214,20 @@ void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu)
 		pair(c, vcpu, (uint8_t)vector)->routes = 0;
 	for (uint32_t n = 0; n < c->nioapics; n++)
 		lw_ioapic_scan_locked(ioapic(c, n), recount_one, &row);
+}
+
+static void count_pin(void *arg, const struct lw_msg *msg)
+{
+	count_routes(arg, msg, true);
+}
+
+void lw_chip_count(struct lw_chip *c)
+{
+	memset(at(c, c->pairs), 0, (size_t)c->nvcpus * 256u * sizeof(struct pair));
+	for (uint32_t n = 0; n < c->nioapics; n++) {
+		lw_ioapic_scan_locked(ioapic(c, n), count_pin, c);
+		lw_ioapic_tell_records(ioapic(c, n), true);
+	}
 }
 
 static bool env_release(void *ctx, uint32_t vcpu, uint8_t vector)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ioapic_priv.h"
+#include "snapshot.h"
 
 /* ---- the indices ---- */
 
@@ -79,6 +80,12 @@ static void tell_record(struct lw_ioapic *io, struct lw_pin *p, bool open)
 		for (uint64_t left = map[w]; left; left &= left - 1)
 			io->ops->record(io->ctx, (uint32_t)w * 64u + lw_word_low(left), p->vector,
 					open);
+}
+
+void lw_ioapic_tell_records(struct lw_ioapic *io, bool open)
+{
+	for (uint32_t n = 0; n < io->pins; n++)
+		tell_record(io, &io->pin[n], open);
 }
 
 void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
@@ -185,7 +192,7 @@ static LW_COLD void sent_level(struct lw_ioapic *io, struct lw_pin *p, const str
 	lw_pin_refuse(io, p, !t->count && !t->any);
 	if (p->flags & REFUSED)
 		return;
-	open_record(io, p, t->vcpu);
+	open_record(io, p, t->any ? 0 : t->vcpu);
 	p->flags |= RECORD;
 	if (t->any)
 		p->flags |= ANYBODY;

@@ -45,8 +45,7 @@ size_t lw_ioapic_size(const struct lw_ioapic_config *config)
 			   LW_IOAPIC_ALIGN);
 }
 
-/* What follows from an RTE, with it. */
-static void set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
+void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 {
 	bool volts = io->flags & LW_IOAPIC_ELECTRICAL && rte & LW_RTE_LOW;
 
@@ -80,7 +79,7 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->version = config->version;
 	memset(io->head, NONE, sizeof(io->head));
 	for (uint32_t n = 0; n < io->pins; n++)
-		set_rte(io, &io->pin[n], LW_RTE_MASK);
+		lw_pin_set_rte(io, &io->pin[n], LW_RTE_MASK);
 	return 0;
 }
 
@@ -161,14 +160,23 @@ static void flip_to_edge(struct lw_ioapic *io, struct lw_pin *p)
 		lw_pin_close(io, p);
 }
 
+uint64_t lw_rte_writable(const struct lw_ioapic *io)
+{
+	return RTE_WRITABLE | (io->flags & LW_IOAPIC_EXT_DEST ? RTE_EXT_DEST : 0);
+}
+
+uint32_t lw_ioapic_selectable(const struct lw_ioapic *io)
+{
+	return io->pins > IOREGSEL_PINS ? 0x1ffu : 0xffu;
+}
+
 static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 {
-	uint64_t keep = RTE_WRITABLE | (io->flags & LW_IOAPIC_EXT_DEST ? RTE_EXT_DEST : 0);
 	struct lw_msg before = p->msg, after;
 
 	if (before.level)
 		lw_pin_unlink(io, BY_ROUTE, before.vector, p);
-	set_rte(io, p, rte & keep);
+	lw_pin_set_rte(io, p, rte & lw_rte_writable(io));
 	after = p->msg;
 	if (after.level)
 		lw_pin_link(io, BY_ROUTE, after.vector, p);
@@ -266,7 +274,7 @@ void lw_ioapic_mmio_write(struct lw_ioapic *io, uint64_t offset, const void *dat
 	memcpy(&value, data, len < sizeof(value) ? len : sizeof(value));
 	enter(io);
 	if (offset == IOREGSEL)
-		io->select = value & (io->pins > IOREGSEL_PINS ? 0x1ffu : 0xffu);
+		io->select = value & lw_ioapic_selectable(io);
 	else if (offset == IOWIN && len >= sizeof(value))
 		write_register(io, io->select, value);
 	else if (offset == EOIR && len >= sizeof(value) && io->version >= 0x20)

@@ -137,6 +137,13 @@ static inline bool lw_pin_eoi_short(struct lw_ioapic *io, uint32_t vcpu, uint8_t
 
 #pragma GCC visibility push(hidden)
 
+/* The bits of an RTE, and of IOREGSEL, that a guest may set. */
+uint64_t lw_rte_writable(const struct lw_ioapic *io);
+uint32_t lw_ioapic_selectable(const struct lw_ioapic *io);
+
+/* An RTE, and what follows from it. */
+void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte);
+
 /* What the RTE would send. */
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
 

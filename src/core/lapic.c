@@ -84,6 +84,7 @@ static void power_on(struct lw_lapic *l)
 		l->own.lvt[n] = LVT_MASKED; /* and remote IRR clear */
 	lw_lapic_listen(l);
 	l->own.raised = 0;
+	l->own.lint_vector = 0;
 	l->own.timer.dcr = 0;
 	lw_lapic_stop_timer(l);
 	lw_lapic_derive(l);

@@ -111,6 +111,7 @@ void lw_lapic_lint_eoi(struct lw_lapic *l, uint8_t vector)
 		return;
 	l->der.busy &= ~(uint32_t)BUSY_LINT;
 	l->own.lvt[LVT_LINT0] &= ~LVT_REMOTE_IRR;
+	l->own.lint_vector = 0;
 	sense_level(l);
 }
 
@@ -170,9 +171,12 @@ static void wire_anew(struct lw_lapic *l, enum lvt entry, uint32_t before)
 	if (is_level(l, entry)) {
 		l->own.lvt[entry] |= before & LVT_REMOTE_IRR;
 		sense_level(l);
-	} else if (l->own.lint[entry - LVT_LINT0] && is_extint(now) && !is_extint(before)) {
-		lw_lapic_fire(l, entry);
+		return;
 	}
+	if (entry == LVT_LINT0)
+		l->own.lint_vector = 0;
+	if (l->own.lint[entry - LVT_LINT0] && is_extint(now) && !is_extint(before))
+		lw_lapic_fire(l, entry);
 }
 
 void lw_lapic_write_lvt(struct lw_lapic *l, enum lvt entry, uint32_t value)

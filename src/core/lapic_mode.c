@@ -20,6 +20,12 @@ uint64_t lw_lapic_base(const struct lw_lapic *l)
 	return l->own.base | bits[load(l->shared.mode)];
 }
 
+bool lw_lapic_base_can_be(const struct owned *o)
+{
+	return !(o->base & (LOW_RESERVED | APIC_BASE_EN | APIC_BASE_EXTD)) &&
+	       !(o->base >> o->phys_bits);
+}
+
 static bool reserved(const struct lw_lapic *l, uint64_t value)
 {
 	return value & LOW_RESERVED || value >> l->own.phys_bits ||

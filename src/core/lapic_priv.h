@@ -20,6 +20,7 @@
 #define ESR_SEND_ILLEGAL     (1u << 5)
 #define ESR_RECEIVED_ILLEGAL (1u << 6)
 #define ESR_ILLEGAL_REGISTER (1u << 7) /* xAPIC mode only; in x2APIC mode that is a fault */
+#define ESR_ALL              (ESR_SEND_ILLEGAL | ESR_RECEIVED_ILLEGAL | ESR_ILLEGAL_REGISTER)
 
 /* The local vector table, in the order of its registers. No CMCI: the version register says that
  * entry 5 is the last, and CMCI comes with a sixth (SDM 11.4.8, 11.5.1). */
@@ -173,6 +174,12 @@ void lw_lapic_listen(struct lw_lapic *lapic);
 
 /* TPR takes a new value, and PPR follows. */
 void lw_lapic_set_tpr(struct lw_lapic *lapic, uint32_t tpr);
+
+/* The bits of a register that a write keeps. */
+uint32_t lw_lapic_writable(uint32_t offset);
+
+/* Could a guest have left IA32_APIC_BASE so? */
+bool lw_lapic_base_can_be(const struct owned *own);
 
 void lw_lapic_tell_changed(const struct lw_lapic *lapic);
 

@@ -6,7 +6,11 @@
  * A 32-bit count times a divisor of at most 128 takes 39 bits, and the ratio's terms 24 each, so
  * that their products fit in 64.
  */
+#include <errno.h>
+#include <lapwing/snapshot.h>
+
 #include "lapic_priv.h"
+#include "snapshot.h"
 
 #define NS_PER_MS 1000000u
 
@@ -188,4 +192,42 @@ void lw_lapic_write_tsc_deadline(struct lw_lapic *l, uint64_t tsc)
 uint64_t lw_lapic_tsc_deadline(const struct lw_lapic *l)
 {
 	return l->own.timer.deadline_tsc;
+}
+
+/* ---- another clock ---- */
+
+static bool can_shift(const struct timer *t, int64_t delta)
+{
+	return delta < 0 ? t->now >= -(uint64_t)delta : t->now <= UINT64_MAX - (uint64_t)delta;
+}
+
+bool lw_lapic_can_shift(const struct lw_lapic *l, int64_t delta_ns)
+{
+	return can_shift(&l->own.timer, delta_ns);
+}
+
+/* The same line through an instant that stays positive. */
+static void rebase_tsc(struct timer *t)
+{
+	uint64_t ns = t->now - t->base_ns;
+
+	t->base_tsc +=
+		ns / NS_PER_MS * t->clock.tsc_khz + ns % NS_PER_MS * t->clock.tsc_khz / NS_PER_MS;
+	t->base_ns = t->now;
+}
+
+int lw_lapic_shift_time(struct lw_lapic *l, int64_t delta_ns)
+{
+	struct timer *t = &l->own.timer;
+	uint64_t delta = (uint64_t)delta_ns; /* modulo 2^64 */
+
+	if (!can_shift(t, delta_ns))
+		return -EINVAL;
+	if (delta_ns < 0 && t->base_ns < -delta)
+		rebase_tsc(t);
+	t->now += delta;
+	t->base_ns += delta;
+	if (t->expiry)
+		aim(l, delta_ns < 0 ? t->expiry + delta : later(t->expiry, delta));
+	return 0;
 }

@@ -4,14 +4,11 @@
 #include <string.h>
 
 #include "bits.h"
+#include "pic_priv.h"
 
-enum { MASTER, SLAVE, CHIPS };
-
-#define CHIP_PINS 8u
 #define LOWEST    7u /* of the fully nested mode: IR0 is the highest */
 #define NO_PIN    8u
 #define NO_DRIVER 0xffu /* what the bus reads as where nobody drives it */
-#define CASCADE   (1u << LW_PIC_CASCADE_PIN)
 
 /* Initialization command words ("Initialization command words", figure 7). */
 #define ICW1_IC4    0x01u /* an ICW4 follows */
@@ -37,43 +34,6 @@ enum { MASTER, SLAVE, CHIPS };
 #define POLL_FOUND 0x80u
 #define POLL_NONE  0x07u
 
-/* Which word the data port takes next. */
-enum { READY, WAIT_ICW2, WAIT_ICW3, WAIT_ICW4 };
-
-struct chip {
-	uint8_t line;   /* inputs as they are now, the master's cascade included */
-	uint8_t latch;  /* edge requests; never a bit of a level pin */
-	uint8_t isr;    /* in service */
-	uint8_t imr;    /* masked */
-	uint8_t elcr;   /* level pins */
-	uint8_t lowest; /* the pin of lowest priority; the next one is the highest */
-	uint8_t icw1;
-	uint8_t icw2;
-	uint8_t icw3; /* master: inputs with slaves; slave: its number */
-	uint8_t icw4;
-	uint8_t step;        /* READY, WAIT_… */
-	uint8_t read_isr;    /* the command port reads ISR, not IRR */
-	uint8_t poll;        /* the next read is a poll */
-	uint8_t special;     /* special mask mode */
-	uint8_t rotate_aeoi; /* rotate in automatic EOI mode */
-};
-
-struct state {
-	struct chip chip[CHIPS];
-	uint32_t sources[LW_PIC_PINS];
-	uint16_t ended; /* pins that ops->eoi is to be told of */
-	bool intr;
-};
-
-struct lw_pic {
-	_Alignas(LW_PIC_ALIGN) struct state state;
-	struct lw_pic_counters counters;
-	const struct lw_pic_ops *ops;
-	void *ctx;
-	uint32_t flags;
-	bool draining;
-};
-
 _Static_assert(sizeof(struct lw_pic) <= LW_PIC_SIZE, "LW_PIC_SIZE is too small");
 
 static const struct lw_pic_ops no_ops;
@@ -83,26 +43,26 @@ static const uint8_t elcr_writable[CHIPS] = {LW_PIC_ELCR_MASTER, LW_PIC_ELCR_SLA
 
 /* ---- lock, and what runs after it ---- */
 
-static void enter(struct lw_pic *p)
+void lw_pic_enter(struct lw_pic *p)
 {
 	if (p->ops->lock)
 		p->ops->lock(p->ctx);
 }
 
-static void unlock(struct lw_pic *p)
+void lw_pic_unlock(struct lw_pic *p)
 {
 	if (p->ops->unlock)
 		p->ops->unlock(p->ctx);
 }
 
 /* One drainer at a time: a callback that sets a line queues for it and returns, so that callbacks
- * never nest. Enters with the lock held, leaves without. */
-static void leave(struct lw_pic *p)
+ * never nest. */
+void lw_pic_leave(struct lw_pic *p)
 {
 	if (!p->ops->eoi)
 		p->state.ended = 0;
 	if (p->draining || !p->state.ended) {
-		unlock(p);
+		lw_pic_unlock(p);
 		return;
 	}
 	p->draining = true;
@@ -110,12 +70,18 @@ static void leave(struct lw_pic *p)
 		uint32_t pin = lw_word_low(p->state.ended);
 
 		p->state.ended &= (uint16_t)(p->state.ended - 1u);
-		unlock(p);
+		lw_pic_unlock(p);
 		p->ops->eoi(p->ctx, pin);
-		enter(p);
+		lw_pic_enter(p);
 	}
 	p->draining = false;
-	unlock(p);
+	lw_pic_unlock(p);
+}
+
+void lw_pic_drain(struct lw_pic *p)
+{
+	lw_pic_enter(p);
+	lw_pic_leave(p);
 }
 
 /* ---- one chip ---- */
@@ -125,14 +91,14 @@ static uint8_t bit(uint32_t pin)
 	return (uint8_t)(1u << pin);
 }
 
-static uint8_t level_pins(const struct chip *c)
+uint8_t lw_pic_level_pins(const struct chip *c)
 {
 	return c->icw1 & ICW1_LTIM ? 0xff : c->elcr;
 }
 
 static uint8_t irr(const struct chip *c)
 {
-	return (uint8_t)((c->line & level_pins(c)) | c->latch);
+	return (uint8_t)((c->line & lw_pic_level_pins(c)) | c->latch);
 }
 
 /* How far the highest of these pins is from the highest priority; NO_PIN if there is none. */
@@ -186,7 +152,7 @@ static void drive(struct lw_pic *p, struct chip *c, uint32_t pin, bool level)
 			c->latch &= (uint8_t)~bit(pin);
 		return;
 	}
-	if (!(c->line & bit(pin)) && !(level_pins(c) & bit(pin))) {
+	if (!(c->line & bit(pin)) && !(lw_pic_level_pins(c) & bit(pin))) {
 		if (c->latch & bit(pin))
 			p->counters.coalesced++;
 		c->latch |= bit(pin);
@@ -207,6 +173,15 @@ static void settle(struct lw_pic *p)
 	p->state.intr = level;
 	if (p->ops->intr)
 		p->ops->intr(p->ctx, level);
+}
+
+bool lw_pic_is_settled(const struct lw_pic *p)
+{
+	const struct chip *master = &p->state.chip[MASTER];
+	bool slave = request(p, &p->state.chip[SLAVE]) != NO_PIN;
+
+	return slave == ((master->line & CASCADE) != 0) &&
+	       p->state.intr == (request(p, master) != NO_PIN);
 }
 
 /* These pins of a chip are done with. */
@@ -309,9 +284,9 @@ uint8_t lw_pic_inta(struct lw_pic *p)
 {
 	struct found f;
 
-	enter(p);
+	lw_pic_enter(p);
 	f = inta(p);
-	leave(p);
+	lw_pic_leave(p);
 	return f.vector;
 }
 
@@ -319,10 +294,10 @@ int lw_pic_accept(struct lw_pic *p)
 {
 	int vector = -1;
 
-	enter(p);
+	lw_pic_enter(p);
 	if (p->state.intr)
 		vector = inta(p).vector;
-	leave(p);
+	lw_pic_leave(p);
 	return vector;
 }
 
@@ -330,9 +305,9 @@ int lw_pic_pending(struct lw_pic *p)
 {
 	struct found f;
 
-	enter(p);
+	lw_pic_enter(p);
 	f = find(p);
-	leave(p);
+	lw_pic_leave(p);
 	return f.pin == NO_PIN ? -1 : f.vector;
 }
 
@@ -451,7 +426,7 @@ static void write_elcr(struct lw_pic *p, uint32_t n, uint8_t value)
 	uint8_t requested = irr(c);
 
 	c->elcr = value & elcr_writable[n];
-	c->latch = requested & (uint8_t)~level_pins(c);
+	c->latch = requested & (uint8_t)~lw_pic_level_pins(c);
 	queue_dropped(p, c, requested);
 }
 
@@ -503,12 +478,12 @@ uint32_t lw_pic_read(struct lw_pic *p, uint16_t port, uint32_t width)
 
 	if (!width_is_sane(width))
 		return UINT32_MAX;
-	enter(p);
+	lw_pic_enter(p);
 	for (uint32_t n = 0; n < width; n++) {
 		value |= (uint32_t)read_port(p, port + n) << 8 * n;
 		settle(p);
 	}
-	leave(p);
+	lw_pic_leave(p);
 	return value;
 }
 
@@ -516,12 +491,12 @@ void lw_pic_write(struct lw_pic *p, uint16_t port, uint32_t value, uint32_t widt
 {
 	if (!width_is_sane(width))
 		return;
-	enter(p);
+	lw_pic_enter(p);
 	for (uint32_t n = 0; n < width; n++) {
 		write_port(p, port + n, (uint8_t)(value >> 8 * n));
 		settle(p);
 	}
-	leave(p);
+	lw_pic_leave(p);
 }
 
 /* ---- the VMM's calls ---- */
@@ -552,7 +527,7 @@ int lw_pic_init(struct lw_pic *storage, const struct lw_pic_config *config)
 
 void lw_pic_reset(struct lw_pic *p)
 {
-	enter(p);
+	lw_pic_enter(p);
 	for (uint32_t n = 0; n < CHIPS; n++) {
 		struct chip *c = &p->state.chip[n];
 
@@ -560,7 +535,7 @@ void lw_pic_reset(struct lw_pic *p)
 		power_on(c);
 	}
 	settle(p);
-	leave(p);
+	lw_pic_leave(p);
 }
 
 int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
@@ -569,7 +544,7 @@ int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
 
 	if (pin >= LW_PIC_PINS || pin == LW_PIC_CASCADE_PIN || source >= LW_PIC_MAX_SOURCES)
 		return -EINVAL;
-	enter(p);
+	lw_pic_enter(p);
 	sources = &p->state.sources[pin];
 	if (level)
 		*sources |= 1u << source;
@@ -577,7 +552,7 @@ int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
 		*sources &= ~(1u << source);
 	drive(p, &p->state.chip[pin / CHIP_PINS], pin % CHIP_PINS, *sources != 0);
 	settle(p);
-	leave(p);
+	lw_pic_leave(p);
 	return 0;
 }
 
@@ -585,9 +560,9 @@ bool lw_pic_intr(struct lw_pic *p)
 {
 	bool level;
 
-	enter(p);
+	lw_pic_enter(p);
 	level = p->state.intr;
-	leave(p);
+	lw_pic_leave(p);
 	return level;
 }
 
@@ -597,10 +572,10 @@ int lw_pic_regs(struct lw_pic *p, uint32_t n, struct lw_pic_regs *regs)
 
 	if (n >= CHIPS || !regs)
 		return -EINVAL;
-	enter(p);
+	lw_pic_enter(p);
 	c = &p->state.chip[n];
 	*regs = (struct lw_pic_regs){.irr = irr(c), .isr = c->isr, .imr = c->imr, .elcr = c->elcr};
-	leave(p);
+	lw_pic_leave(p);
 	return 0;
 }
 
@@ -608,8 +583,8 @@ struct lw_pic_counters lw_pic_counters(struct lw_pic *p)
 {
 	struct lw_pic_counters copy;
 
-	enter(p);
+	lw_pic_enter(p);
 	copy = p->counters;
-	leave(p);
+	lw_pic_leave(p);
 	return copy;
 }

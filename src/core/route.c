@@ -45,7 +45,17 @@ int lw_routes_init(struct lw_routes *storage, uint32_t gsis, uint32_t routes)
 	return 0;
 }
 
-static bool valid(const struct lw_routes *r, const struct lw_route *e)
+uint32_t lw_routes_gsis(const struct lw_routes *r)
+{
+	return r->gsis;
+}
+
+uint32_t lw_routes_room(const struct lw_routes *r)
+{
+	return r->routes;
+}
+
+bool lw_routes_takes(const struct lw_routes *r, const struct lw_route *e)
 {
 	if (e->gsi >= r->gsis || e->chip > MAX_CHIP)
 		return false;
@@ -68,7 +78,7 @@ static int check(const struct lw_routes *r, const struct lw_route_source *from)
 	for (size_t n = 0; n < from->count; n++) {
 		struct lw_route route = from->get(from->arg, n);
 
-		if (!valid(r, &route))
+		if (!lw_routes_takes(r, &route))
 			return -EINVAL;
 	}
 	return 0;

@@ -16,6 +16,11 @@ struct lw_route_source {
 /* lw_routes_set() from such a source. */
 int lw_routes_fill(struct lw_routes *routes, const struct lw_route_source *from);
 
+/* What the table was set up for, and whether lw_routes_set() would take this one. */
+uint32_t lw_routes_gsis(const struct lw_routes *routes);
+uint32_t lw_routes_room(const struct lw_routes *routes);
+bool lw_routes_takes(const struct lw_routes *routes, const struct lw_route *route);
+
 #pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
  * catches up with it by itself.
  */
 #include "chip_priv.h"
+#include "pic_priv.h"
+#include "snapshot.h"
 
 /* ---- what the 8259s tell, under the lock ---- */
 
@@ -68,14 +70,19 @@ struct lw_pic *lw_chip_pic(struct lw_chip *c)
 
 /* ---- the vCPU's thread ---- */
 
-/* Step by step, for a pulse that has come and gone since is an edge all the same; but several are
- * no more than one, so the last three steps will do. */
-static void catch_up(struct lw_lapic *l, uint32_t seen, uint32_t now)
+/* How many changes a vCPU has yet to see. A pulse that has come and gone since is an edge all the
+ * same; but several are no more than one, so the last three steps will do. */
+static uint32_t behind(uint32_t seen, uint32_t now)
 {
 	uint32_t steps = now - seen;
 
-	if (steps > 3)
-		steps = 2u + (steps & 1u);
+	return steps > 3 ? 2u + (steps & 1u) : steps;
+}
+
+static void catch_up(struct lw_lapic *l, uint32_t seen, uint32_t now)
+{
+	uint32_t steps = behind(seen, now);
+
 	while (steps-- > 0)
 		lw_lapic_lint(l, 0, (now - steps) & 1u);
 }
@@ -86,6 +93,24 @@ void lw_chip_sense(struct lw_chip *c, uint32_t vcpu)
 
 	catch_up(lapic(c, vcpu), seen[vcpu], now);
 	seen[vcpu] = now;
+}
+
+/* What counts of `wire` is its low bit, which follows from the 8259s. */
+void lw_chip_walk_wire(struct lw_snap *s, struct lw_chip *c)
+{
+	uint32_t now = atomic_load(&c->wire), *seen = at(c, c->seen);
+
+	lw_pic_walk(s, pic(c));
+	if (lw_snap_applies(s))
+		atomic_store(&c->wire, pic(c)->state.intr);
+	for (uint32_t n = 0; n < c->nvcpus; n++) {
+		uint8_t steps = (uint8_t)behind(seen[n], now);
+
+		lw_snap_u8(s, &steps);
+		lw_snap_must(s, steps <= 3);
+		if (lw_snap_applies(s))
+			seen[n] = pic(c)->state.intr - (uint32_t)steps;
+	}
 }
 
 /* What the 8259s have for this vCPU, asked for or taken by `get`; -1: nothing. */

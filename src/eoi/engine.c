@@ -48,6 +48,15 @@ const char *lw_eoi_policy_name(enum lw_eoi_policy policy)
 	return (unsigned)policy < LW_EOI_POLICIES ? policies[policy]->name : NULL;
 }
 
+enum lw_eoi_policy lw_eoi_policy_of(const struct lw_eoi *e)
+{
+	int n = 0;
+
+	while (policies[n] != e->policy)
+		n++;
+	return (enum lw_eoi_policy)n;
+}
+
 static bool equal(const char *a, const char *b)
 {
 	while (*a && *a == *b) {
@@ -365,6 +374,8 @@ const struct lw_eoi_hooks *lw_eoi_hooks(void)
 		.remap = remap,
 		.init = init,
 		.broadcast = broadcast,
+		.save = lw_eoi_hook_save,
+		.restore = lw_eoi_hook_restore,
 	};
 
 	return &hooks;

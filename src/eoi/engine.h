@@ -17,8 +17,11 @@ enum mode { OUT, IN_GUEST, LEAVING /* kicked, and perhaps still running guest co
 enum request {
 	REQUEST_SCAN = 1u << 0, /* rebuild the set */
 	REQUEST_HAND = 1u << 1, /* publish what is in `handed`, after a load */
-	REQUEST_ASK = 1u << 2   /* look where the vectors in `asked` are, after a load */
+	REQUEST_ASK = 1u << 2,  /* look where the vectors in `asked` are, after a load */
+	REQUEST_ALL = REQUEST_SCAN | REQUEST_HAND | REQUEST_ASK
 };
+
+#define LW_CREDIT_KEPT 6 /* lazy: a good past counts for no more than so many */
 
 struct vcpu {
 	/* Any thread reads; `set` is written under the lock, the others by the owner. All of it
@@ -96,6 +99,13 @@ bool lw_eoi_request(struct lw_eoi *e, uint32_t vcpu, uint32_t request);
 bool lw_eoi_is_dark(const struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
 /* Take a vector out of the set, and begin to watch whether that reaches the hardware. */
 void lw_eoi_darken(struct lw_eoi *e, uint32_t vcpu, uint8_t vector);
+
+/* The index of the engine's policy. */
+enum lw_eoi_policy lw_eoi_policy_of(const struct lw_eoi *e);
+
+/* eoi_snap.c: members of the hooks. */
+size_t lw_eoi_hook_save(const void *eoi, void *buf, size_t size);
+int lw_eoi_hook_restore(void *eoi, const void *buf, size_t size, bool apply);
 
 /* scan.c: what the four scanning policies share. */
 void lw_scan_route(struct lw_eoi *e, const struct lw_msg *before, const struct lw_msg *after);

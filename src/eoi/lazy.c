@@ -13,13 +13,12 @@
 #include "engine.h"
 
 #define CREDIT_NEEDED 4 /* gains before the first vector is let go */
-#define CREDIT_KEPT   6 /* a good past counts for no more than so many */
 
 static void earn(struct vcpu *v, int gain)
 {
 	int sum = v->balance + gain;
 
-	if (sum >= -CREDIT_KEPT && sum <= CREDIT_KEPT)
+	if (sum >= -LW_CREDIT_KEPT && sum <= LW_CREDIT_KEPT)
 		v->balance = sum;
 }
 

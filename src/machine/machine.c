@@ -155,6 +155,24 @@ void m_close(struct machine *m)
 	memset(m, 0, sizeof(*m));
 }
 
+int m_replace(struct machine *m, void *storage[2])
+{
+	struct machine old = *m;
+	int err;
+
+	m->storage[0] = m->storage[1] = NULL;
+	err = open_chip(m);
+	if (err) {
+		free(m->storage[0]);
+		free(m->storage[1]);
+		*m = old;
+		return err;
+	}
+	storage[0] = old.storage[0];
+	storage[1] = old.storage[1];
+	return 0;
+}
+
 /* ---- vCPUs ---- */
 
 static void leave(struct machine *m, uint32_t vcpu)
@@ -171,6 +189,7 @@ static void enter(struct machine *m, uint32_t vcpu)
 
 static void start_step(struct machine *m)
 {
+	m->depth++;
 	truth_step(&m->truth);
 }
 
@@ -228,6 +247,8 @@ static void end_step(struct machine *m)
 		if (was_in_guest)
 			enter(m, vcpu);
 	}
+	if (--m->depth == 0 && m->stepped)
+		m->stepped(m);
 }
 
 void m_enter(struct machine *m, uint32_t vcpu)

@@ -47,14 +47,21 @@ struct machine {
 	uint64_t interrupts; /* taken by guests */
 	uint64_t random;     /* generator state */
 	bool slow_kicks;     /* a kicked vCPU may run on a little */
+	uint32_t depth;      /* of steps in steps: a callback may make one */
 	void *storage[2];    /* chip, engine */
 	/* Called when a pin asks for it; may call m_line(). Null: nothing. */
 	void (*resample)(struct machine *m, uint32_t gsi);
+	/* Called after every step, with nothing under way. Null: nothing. */
+	void (*stepped)(struct machine *m);
 };
 
 /* 0, -ENOMEM, or -EINVAL for a configuration out of range. Release with m_close() either way. */
 int m_open(struct machine *m, const struct machine_config *config, uint64_t seed);
 void m_close(struct machine *m);
+
+/* Put chips as new in the place of those there are, whose storage is the caller's from then on. 0,
+ * or -ENOMEM with nothing changed. */
+int m_replace(struct machine *m, void *storage[2]);
 
 /* ---- vCPUs ---- */
 
