@@ -85,6 +85,9 @@ struct lw_ioapic_ops {
 	/* Under the lock. Would `msg` go to this vCPU? Needed by lw_ioapic_routed_locked() and
 	 * lw_ioapic_scan_locked() only. */
 	bool (*matches)(void *ctx, uint32_t vcpu, const struct lw_msg *msg);
+	/* Under the lock. Null, or asked of a delivery whose taker could not be told (struct
+	 * lw_takers, any): may it have been this vCPU? Null: any may. */
+	bool (*took)(void *ctx, uint32_t gsi, uint32_t vcpu);
 	/* After unlock. A level delivery of a pin with lw_ioapic_notify() on has been resolved:
 	 * the device may be sampled again. Until it returns the pin delivers nothing, so that a
 	 * line which it lowers is not delivered twice. */
@@ -197,6 +200,20 @@ bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8
 
 /* Does a level RTE, masked or not, lead `vector` to `vcpu`? Costs the pins that share it. */
 bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
+
+/* The delivery that is in flight from a pin. */
+struct lw_ioapic_record {
+	uint32_t vcpu;  /* its taker */
+	uint8_t vector; /* as delivered */
+	bool any;       /* it has several takers, or they can't be told; vcpu means nothing */
+};
+
+/* Is one? False also if there is no such pin; `record` is then untouched. */
+bool lw_ioapic_record_locked(const struct lw_ioapic *io, uint32_t pin,
+			     struct lw_ioapic_record *record);
+
+/* What the guest wrote in a pin's RTE, without the read-only bits; 0 if there is no such pin. */
+uint64_t lw_ioapic_rte_locked(const struct lw_ioapic *io, uint32_t pin);
 
 /* May every record of (vcpu, vector) be let go: lines low, one known taker, nobody notified? True
  * also where there is none. And: let go of them. */

@@ -59,7 +59,8 @@ struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte)
 static bool took(const struct lw_ioapic *io, const struct lw_pin *p, uint32_t vcpu)
 {
 	if (p->flags & ANYBODY)
-		return true;
+		return !io->ops->took ||
+		       io->ops->took(io->ctx, io->gsi_base + lw_pin_number(io, p), vcpu);
 	if (p->flags & (SEVERAL | RESIDUE))
 		return vcpu < io->nvcpus && lw_set_test(lw_pin_const_map(io, p), vcpu);
 	return p->vcpu == vcpu;
@@ -462,6 +463,26 @@ bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t 
 			return true;
 	}
 	return false;
+}
+
+bool lw_ioapic_record_locked(const struct lw_ioapic *io, uint32_t pin,
+			     struct lw_ioapic_record *record)
+{
+	const struct lw_pin *p = pin < io->pins ? &io->pin[pin] : NULL;
+
+	if (!p || !(p->flags & RECORD))
+		return false;
+	*record = (struct lw_ioapic_record){
+		.vcpu = p->vcpu,
+		.vector = p->vector,
+		.any = (p->flags & (SEVERAL | ANYBODY)) != 0,
+	};
+	return true;
+}
+
+uint64_t lw_ioapic_rte_locked(const struct lw_ioapic *io, uint32_t pin)
+{
+	return pin < io->pins ? io->pin[pin].rte : 0;
 }
 
 bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)

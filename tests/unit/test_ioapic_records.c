@@ -211,6 +211,57 @@ static void anybody_may_end_what_an_unknown_taker_has(void **state)
 	assert_false(remote_irr(7));
 }
 
+static bool only_42_took_it(void *ctx, uint32_t gsi, uint32_t vcpu)
+{
+	(void)ctx;
+	assert_true(rig.locked);
+	assert_int_equal(gsi, GSI_BASE + 7);
+	return vcpu == 42;
+}
+
+static int setup_took(void **state)
+{
+	static const struct lw_ioapic_ops ops = {RIG_OPS, .took = only_42_took_it};
+	struct lw_ioapic_config config = rig_config(0);
+
+	(void)state;
+	config.ops = &ops;
+	rig_open(&config);
+	return 0;
+}
+
+static void who_may_have_taken_it_is_asked(void **state)
+{
+	(void)state;
+	rig.any = true;
+	deliver_7();
+	line(7, false);
+	assert_int_equal(eoi(3, 0x31), LW_EOI_SUPERFLUOUS);
+	assert_int_equal(eoi(42, 0x31), LW_EOI_NECESSARY);
+}
+
+static void a_record_can_be_read(void **state)
+{
+	struct lw_ioapic_record record = {.vcpu = 99};
+
+	(void)state;
+	assert_false(lw_ioapic_record_locked(rig.io, 7, &record));
+	assert_false(lw_ioapic_record_locked(rig.io, PINS, &record));
+	assert_int_equal(record.vcpu, 99);
+	deliver_7();
+	assert_true(lw_ioapic_record_locked(rig.io, 7, &record));
+	assert_true(record.vcpu == 1 && record.vector == 0x31 && !record.any);
+	assert_int_equal(lw_ioapic_rte_locked(rig.io, 7), rte_of(1, 0x31, LEVEL));
+	assert_int_equal(lw_ioapic_rte_locked(rig.io, PINS), 0);
+	eoi(1, 0x31);
+	line(7, false);
+	eoi(1, 0x31);
+	rig.several = 3;
+	line(7, true);
+	assert_true(lw_ioapic_record_locked(rig.io, 7, &record));
+	assert_true(record.any);
+}
+
 /* ---- nobody takes it ---- */
 
 static void refused_shows_as_pending_and_is_tried_again(void **state)
@@ -433,6 +484,8 @@ int main(void)
 		CASE(a_flip_tells_every_taker),
 		CASE(test_cve_2016_9777_vcpus_past_the_map),
 		CASE(anybody_may_end_what_an_unknown_taker_has),
+		CASE_BY(who_may_have_taken_it_is_asked, setup_took),
+		CASE(a_record_can_be_read),
 		CASE(refused_shows_as_pending_and_is_tried_again),
 		CASE(what_was_refused_is_forgotten_when_the_line_drops),
 		CASE(test_cve_2022_2153_a_destination_without_a_lapic),
