@@ -178,7 +178,8 @@ int lw_split_retry(struct lw_split *split);
  * rise and a fall: for edge pins.
  *
  * Both descriptors are duplicated and may be closed. Returns 0; -EINVAL (gsi, source); -EBUSY (the
- * source has an eventfd); -EPERM (it can't be waited for), or what the C library gave.
+ * source has an eventfd); -ENOSPC (four for each pin are attached); -EPERM (it can't be waited
+ * for), or what the C library gave.
  */
 int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int trigger,
 		    int resample);
@@ -196,7 +197,7 @@ int lw_split_poll_fd(const struct lw_split *split);
  * can't be read is detached, and its errno returned. */
 int lw_split_serve(struct lw_split *split);
 
-/* ---- MSIs ---- */
+/* ---- MSIs: what concerns one GSI, by one thread at a time ---- */
 
 /* Send an MSI, the address and data as the guest programmed them. Needs no route. Returns 1 or more
  * if somebody took it, 0 if nobody; -EINVAL (lw_msi_decode()). */

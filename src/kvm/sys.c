@@ -2,13 +2,10 @@
 #include "kvm/sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 int lw_reason_set(struct lw_reason *reason, int err, const char *format, ...)
 {
@@ -23,23 +20,6 @@ int lw_reason_set(struct lw_reason *reason, int err, const char *format, ...)
 		snprintf(reason->text + used, sizeof(reason->text) - used, ": %s", strerror(-err));
 	return err;
 }
-
-static int host_open(const char *path)
-{
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-static int host_ioctl(int fd, unsigned long request, unsigned long argument)
-{
-	return ioctl(fd, request, argument);
-}
-
-static void host_close(int fd)
-{
-	close(fd);
-}
-
-const struct lw_kvm_sys lw_kvm_host = {host_open, host_ioctl, host_close};
 
 static int explain_open(const char *path, int err, struct lw_reason *reason)
 {

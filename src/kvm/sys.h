@@ -2,6 +2,7 @@
 #ifndef LAPWING_KVM_SYS_H
 #define LAPWING_KVM_SYS_H
 
+#include <lapwing/kvm.h>
 #include <stdbool.h>
 
 /* Why something could not be done, for people: one line without a full stop. */
@@ -12,15 +13,6 @@ struct lw_reason {
 /* Writes the reason, with strerror(-err) after it when err is not -EPROTO, and returns err. */
 int lw_reason_set(struct lw_reason *reason, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* The system calls that find out what KVM can do; a table so that tests can play any host. */
-struct lw_kvm_sys {
-	int (*open)(const char *path);
-	int (*ioctl)(int fd, unsigned long request, unsigned long argument);
-	void (*close)(int fd);
-};
-
-extern const struct lw_kvm_sys lw_kvm_host;
 
 struct lw_kvm {
 	int fd;

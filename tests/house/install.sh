@@ -23,19 +23,29 @@ check "the example compiles as C" \
 check "the example prints what it promises" diff "$tap_dir/promised" "$tap_dir/said"
 check "the example is shorter than 100 lines" test "$(wc -l <"$LAPWING_SOURCE/examples/minimal.c")" -lt 100
 
-# Every function that a public header declares, by its name.
+# declared HEADER...: every function that they declare, by its name.
 declared() {
-	cat "$LAPWING_SOURCE"/include/lapwing/*.h | gcc -fpreprocessed -dD -E -P - 2>/dev/null |
+	cat "$@" | gcc -fpreprocessed -dD -E -P - 2>/dev/null |
 		grep -oE '\blw_[a-z0-9_]+\(' | tr -d '(' | sort -u
 }
+# shown LIBRARY
 shown() {
-	nm -D --defined-only "$root/usr/lib/liblapwing.so.0" | awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort -u
+	nm -D --defined-only "$root/usr/lib/$1.so.0" | awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort -u
 }
-declared >"$tap_dir/declared"
-shown >"$tap_dir/shown"
-check "each public call is a symbol" test -z "$(comm -23 "$tap_dir/declared" "$tap_dir/shown")"
-check "nothing else is visible" test -z "$(comm -13 "$tap_dir/declared" "$tap_dir/shown")"
-comm -3 "$tap_dir/declared" "$tap_dir/shown" | sed 's/^/# /'
+# compare LIBRARY HEADER...
+compare() {
+	local library=$1
+	shift
+	declared "$@" >"$tap_dir/declared"
+	shown "$library" >"$tap_dir/shown"
+	check "$library: each public call is a symbol" test -z "$(comm -23 "$tap_dir/declared" "$tap_dir/shown")"
+	check "$library: nothing else is visible" test -z "$(comm -13 "$tap_dir/declared" "$tap_dir/shown")"
+	comm -3 "$tap_dir/declared" "$tap_dir/shown" | sed 's/^/# /'
+}
+# What needs an operating system is a library of its own.
+mapfile -t chips < <(find "$LAPWING_SOURCE/include/lapwing" -name '*.h' ! -name kvm.h)
+compare liblapwing "${chips[@]}"
+compare liblapwing-kvm "$LAPWING_SOURCE/include/lapwing/kvm.h"
 
 cat >"$tap_dir/call.cc" <<'CC'
 #include <lapwing/lapwing.h>
@@ -72,4 +82,24 @@ else
 	skip "it links with Rust" "rustc is not installed"
 	skip "it answers Rust" "rustc is not installed"
 fi
+
+cat >"$tap_dir/split.c" <<'C'
+#include <lapwing/kvm.h>
+
+int main(void)
+{
+	struct lw_split_config config = {.vm_fd = -1, .nvcpus = 2, .pins = 24, .version = 0x11};
+	size_t size = lw_split_size(&config);
+
+	config.nvcpus = 0;
+	return size && !lw_split_size(&config) ? 0 : 1;
+}
+C
+read -ra backend <<<"$(pkg-config --cflags --libs lapwing-kvm)"
+check "a VMM links the backend on KVM" \
+	gcc -std=c11 -Wall -Wextra -Werror "$tap_dir/split.c" -o "$tap_dir/split" "${backend[@]}"
+check "and calls it" "$tap_dir/split"
+read -ra backend <<<"$(pkg-config --static --cflags --libs lapwing-kvm)"
+check "it links statically too" \
+	gcc -static "$tap_dir/split.c" -o "$tap_dir/split-static" "${backend[@]}"
 finish

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When KVM is given a new table. It is built and installed under one mutex, so that two threads
+ * can't install in the wrong order; the I/O APIC's lock is not held across the ioctl, so that
+ * devices and vCPUs go on. A pin whose route is changing only latches its line until then.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "kvm/split_priv.h"
+
+#define TOKENS 16u
+
+/* ---- is there anything to install? ---- */
+
+static uint32_t forced(const struct lw_split *s)
+{
+	return s->held ? s->force & ~(uint32_t)FORCE_MSI : s->force;
+}
+
+bool lw_split_anything_due(const struct lw_split *s)
+{
+	if (forced(s))
+		return true;
+	for (uint32_t w = 0; w < PIN_WORDS; w++)
+		for (uint64_t left = s->dirty[w]; left; left &= left - 1)
+			if (lw_split_due(s, w * 64u + lw_word_low(left)))
+				return true;
+	return false;
+}
+
+/* ---- install it ---- */
+
+static void count(struct lw_split *s, uint32_t why)
+{
+	s->counters.commits++;
+	if (why & FORCE_MSI)
+		s->counters.msi_commits++;
+	if (why & FORCE_RECOMMIT)
+		s->counters.recommits++;
+	if (why & FORCE_LEFT)
+		s->counters.left_over++;
+	/* Only what is new to KVM can have caught vectors that were clean before. */
+	if (!(why & (FORCE_RECOMMIT | FORCE_LEFT)))
+		s->epoch++;
+}
+
+/* With the commit mutex. Returns 1 if there was nothing to do. */
+static int commit(struct lw_split *s)
+{
+	uint32_t why;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	if (!lw_split_anything_due(s)) {
+		pthread_mutex_unlock(&s->lock);
+		return 1;
+	}
+	why = s->force;
+	s->force = 0;
+	lw_split_build(s);
+	pthread_mutex_unlock(&s->lock);
+
+	err = s->sys->ioctl(s->vm_fd, KVM_SET_GSI_ROUTING, (unsigned long)(uintptr_t)s->table);
+	err = err < 0 ? -errno : 0;
+
+	pthread_mutex_lock(&s->lock);
+	lw_split_built(s, err == 0);
+	if (err == 0) {
+		count(s, why);
+	} else {
+		lw_split_trouble(s, err);
+		/* A recommit is owed by the vector's next exit; the rest is by the next call. */
+		s->force |= why & ~(uint32_t)(FORCE_RECOMMIT | FORCE_LEFT);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+static bool idle(struct lw_split *s, int *trouble)
+{
+	bool nothing;
+
+	pthread_mutex_lock(&s->lock);
+	nothing = !lw_split_anything_due(s);
+	if (nothing) {
+		*trouble = s->trouble;
+		s->trouble = 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return nothing;
+}
+
+int lw_split_settle(struct lw_split *s)
+{
+	int trouble = 0, err = 0;
+
+	while (err == 0 && !idle(s, &trouble)) {
+		pthread_mutex_lock(&s->commit_lock);
+		err = commit(s);
+		pthread_mutex_unlock(&s->commit_lock);
+		if (err == 0)
+			lw_ioapic_retry(s->io);
+		else if (err > 0)
+			err = 0; /* another thread was here first */
+	}
+	if (err < 0) {
+		pthread_mutex_lock(&s->lock);
+		s->trouble = 0;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return err < 0 ? err : trouble;
+}
+
+int lw_split_retry_and_settle(struct lw_split *s)
+{
+	lw_ioapic_retry(s->io);
+	return lw_split_settle(s);
+}
+
+int lw_split_retry(struct lw_split *split)
+{
+	return lw_split_retry_and_settle(split);
+}
+
+/* ---- how often ---- */
+
+static uint64_t now_ns(const struct lw_split *s)
+{
+	struct timespec t;
+
+	if (s->ops->now)
+		return s->ops->now(s->ctx);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+bool lw_split_take_token(struct lw_split *s)
+{
+	uint64_t now = now_ns(s), earned = (now - s->refilled_at) / s->recommit_ns;
+
+	if (earned) {
+		s->tokens = earned > TOKENS - s->tokens ? TOKENS : s->tokens + (uint32_t)earned;
+		s->refilled_at = now;
+	}
+	if (!s->tokens)
+		return false;
+	s->tokens--;
+	return true;
+}

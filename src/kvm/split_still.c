@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is done while vCPUs stand still: reset, and bringing the records and the LAPICs together
+ * again. KVM does not tell userspace of an INIT, and an EOI exit that is pending in KVM is in no
+ * saved state; but a vector that is neither pending nor in service has had its EOI, or never will.
+ */
+#include <errno.h>
+
+#include "kvm/split_priv.h"
+
+/* ---- reconcile ---- */
+
+static void resolve(struct lw_split *s, uint32_t gsi, const struct lw_ioapic_record *record)
+{
+	s->only = record->any ? gsi : NOBODY;
+	lw_ioapic_gone_locked(s->io, record->any ? NOBODY : record->vcpu, record->vector);
+	s->only = NOBODY;
+	s->counters.reconciled++;
+}
+
+/* One vCPU's LAPIC against the records it may have; those of unknown takers that it holds go into
+ * `held`. */
+static int compare(struct lw_split *s, uint32_t vcpu, uint64_t held[PIN_WORDS])
+{
+	struct kvm_lapic_state lapic;
+	int err = lw_split_ioctl_locked(s, s->vcpu[vcpu].fd, KVM_GET_LAPIC, &lapic);
+
+	if (err < 0)
+		return err;
+	for (uint32_t n = 0; n < s->pins; n++) {
+		struct lw_ioapic_record record;
+
+		if (!lw_ioapic_record_locked(s->io, n, &record))
+			continue;
+		if (!record.any && record.vcpu == vcpu && !lw_split_holds(&lapic, record.vector))
+			resolve(s, n, &record);
+		else if (record.any && lw_split_holds(&lapic, record.vector) &&
+			 lw_split_reaches(s, &s->pin[n].delivered, vcpu, &lapic))
+			lw_set_add(held, n);
+	}
+	return 0;
+}
+
+static void resolve_unheld(struct lw_split *s, const uint64_t held[PIN_WORDS])
+{
+	struct lw_ioapic_record record;
+
+	for (uint32_t n = 0; n < s->pins; n++)
+		if (lw_ioapic_record_locked(s->io, n, &record) && record.any &&
+		    !lw_set_test(held, n))
+			resolve(s, n, &record);
+}
+
+/* The lock is held across KVM_GET_LAPIC, so that no device delivers between the look and the
+ * verdict; the vCPUs do not run, so it does not wait. */
+int lw_split_reconcile(struct lw_split *split)
+{
+	uint64_t held[PIN_WORDS] = {0};
+	int err = 0, trouble;
+
+	pthread_mutex_lock(&split->lock);
+	for (uint32_t n = 0; n < split->nvcpus && err == 0; n++)
+		if (split->vcpu[n].fd >= 0)
+			err = compare(split, n, held);
+	if (err == 0)
+		resolve_unheld(split, held);
+	pthread_mutex_unlock(&split->lock);
+	lw_ioapic_drain(split->io);
+	trouble = lw_split_retry_and_settle(split);
+	return err < 0 ? err : trouble;
+}
+
+int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu)
+{
+	uint64_t held[PIN_WORDS] = {0};
+	int err, trouble;
+
+	if (!lw_split_named(split, vcpu))
+		return -EINVAL;
+	pthread_mutex_lock(&split->lock);
+	err = compare(split, vcpu, held);
+	pthread_mutex_unlock(&split->lock);
+	lw_ioapic_drain(split->io);
+	trouble = lw_split_retry_and_settle(split);
+	return err < 0 ? err : trouble;
+}
+
+/* ---- reset and restore ---- */
+
+static void forget_stale(struct lw_split *s)
+{
+	s->epoch++;
+	for (uint32_t n = 0; n < s->pins; n++)
+		s->pin[n].flags = 0;
+}
+
+int lw_split_reset(struct lw_split *split)
+{
+	struct lw_split_counters before = lw_split_counters(split);
+
+	lw_ioapic_reset(split->io);
+	if (split->pic)
+		lw_pic_reset(split->pic);
+	pthread_mutex_lock(&split->lock);
+	/* Nobody wrote an RTE. */
+	split->counters.rte_writes = before.rte_writes;
+	split->counters.quiet = before.quiet;
+	forget_stale(split);
+	for (uint32_t n = 0; n < split->pins; n++) {
+		split->pin[n].flags = DROP | DUE;
+		lw_split_refresh(split, n);
+	}
+	pthread_mutex_unlock(&split->lock);
+	return lw_split_settle(split);
+}
+
+/* A record's route is not saved. Where the RTE has another vector by now, the taker's own does:
+ * what counts is that KVM lets that EOI out. */
+static struct split_route route_of_record(const struct lw_split *s, uint32_t gsi,
+					  const struct lw_ioapic_record *record)
+{
+	struct lw_msg msg = s->pin[gsi].delivered;
+
+	if (!record->any)
+		msg = (struct lw_msg){.dest = s->vcpu[record->vcpu].apic_id, .level = true};
+	msg.vector = record->vector;
+	return lw_split_route_of(&msg);
+}
+
+static void rebuild(struct lw_split *s, uint32_t gsi)
+{
+	struct split_pin *p = &s->pin[gsi];
+	struct lw_ioapic_record record;
+
+	p->seen = lw_ioapic_rte_locked(s->io, gsi);
+	p->flags = DUE;
+	p->committed = (struct split_route){0};
+	if (lw_ioapic_record_locked(s->io, gsi, &record)) {
+		p->delivered = lw_split_rte_msg(s, p->seen);
+		p->delivered.vector = record.vector;
+		p->committed = route_of_record(s, gsi, &record);
+	}
+	lw_split_refresh(s, gsi);
+}
+
+int lw_split_restored(struct lw_split *split)
+{
+	int err;
+
+	pthread_mutex_lock(&split->lock);
+	forget_stale(split);
+	for (uint32_t n = 0; n < split->pins; n++)
+		rebuild(split, n);
+	split->force |= FORCE_ALL;
+	pthread_mutex_unlock(&split->lock);
+	/* Before anything is delivered under it. */
+	err = lw_split_settle(split);
+	return err < 0 ? err : lw_split_reconcile(split);
+}
