@@ -10,7 +10,7 @@ records=(CVE-2012-2137 CVE-2013-1798 CVE-2013-6367 CVE-2013-6376 CVE-2014-0155 C
 	CVE-2021-47255 CVE-2021-47390 CVE-2022-2153 CVE-2025-21779 CVE-2025-71104 CVE-2026-64513
 	CVE-2026-74517 XSA-108 XSA-261 XSA-412 XSA-462 'ACRN 6131' 'jailhouse 851d7594'
 	'jailhouse 08a0c14d')
-races=(1 2 3 4 5 6 7 8 9 12 13 14 15 16 17 18 19 20 21 22 23 24 25)
+races=25
 
 # rows PAGE: the rows of its tables, the rules under the headings left out.
 rows() {
@@ -74,7 +74,7 @@ missing_rows() {
 	for record in "${records[@]}"; do
 		first docs/reliability.md | grep -qE "\b$record\b" || echo "no row $record"
 	done
-	for n in "${races[@]}"; do
+	for ((n = 1; n <= races; n++)); do
 		first docs/reliability.md | grep -qE "\b7\.$n\b" || echo "no row 7.$n"
 	done
 }

@@ -162,6 +162,42 @@ static void an_msi_goes_all_the_way_and_its_eoi_stays_inside(void **state)
 	assert_false(eoi(0)); /* a level MSI has no pin behind it */
 }
 
+static uint32_t by_gsi[64], by_vector[256];
+
+static void count_by_irq(void *ctx, const struct lw_trace *event)
+{
+	(void)ctx;
+	if (event->kind != LW_TRACE_POSTED)
+		return;
+	by_vector[event->vector]++;
+	if (event->gsi >= 0)
+		by_gsi[event->gsi]++;
+}
+
+static void a_trace_counts_by_irq(void **state)
+{
+	struct lw_chip_ops ops = rig_ops;
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	rig_close(NULL);
+	ops.trace = count_by_irq;
+	config.ops = &ops;
+	rig_open(config, LW_EOI_ARMED, 0);
+	program(5, 1, 0x31);
+	program(27, 2, 0x31 | LEVEL);
+	for (uint32_t n = 0; n < 3; n++) {
+		line(5, true);
+		line(5, false);
+	}
+	line(27, true);
+	msi(1, 0x41);
+	assert_int_equal(by_gsi[5], 3);
+	assert_int_equal(by_gsi[27], 1);
+	assert_int_equal(by_vector[0x31], 4);
+	assert_int_equal(by_vector[0x41], 1);
+}
+
 static void gsi_routes_lead_to_pins_and_msis(void **state)
 {
 	const struct lw_route set[] = {
@@ -400,6 +436,7 @@ int main(void)
 		CASE(one_op_is_enough),
 		CASE(a_level_line_goes_all_the_way),
 		CASE(an_msi_goes_all_the_way_and_its_eoi_stays_inside),
+		CASE(a_trace_counts_by_irq),
 		CASE(gsi_routes_lead_to_pins_and_msis),
 		CASE(xapic_destinations),
 		cmocka_unit_test_setup_teardown(x2apic_destinations, setup_x2apic, rig_close),

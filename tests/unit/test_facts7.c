@@ -139,6 +139,94 @@ static void facts_7_9_in_service_when_acceleration_is_switched_on(void **state)
 	assert_false(bitmap[0] >> 0x31 & 1);
 }
 
+/* ---- migration ---- */
+
+static struct {
+	void *bytes;
+	size_t size;
+} image;
+
+static void save(void)
+{
+	image.size = lw_chip_save(rig.chip, NULL, 0);
+	image.bytes = malloc(image.size);
+	assert_non_null(image.bytes);
+	assert_int_equal(lw_chip_save(rig.chip, image.bytes, image.size), image.size);
+}
+
+/* Into a controller of the same making, on another host. */
+static void move(enum lw_eoi_policy policy, uint32_t flags)
+{
+	rig_close(NULL);
+	rig_open(rig_config(), policy, flags);
+	assert_int_equal(lw_routes_set(lw_chip_routes(rig.chip), NULL, 0), 0);
+	assert_int_equal(lw_chip_restore(rig.chip, image.bytes, image.size), 0);
+	free(image.bytes);
+	for (uint32_t n = 0; n < VCPUS; n++)
+		lw_chip_exit(rig.chip, n);
+}
+
+/* The EOI has been taken by hardware and its exit comes on the other host, where no route had been
+ * set when the snapshot came. */
+static void facts_7_10_an_eoi_exit_after_migration(void **state)
+{
+	const struct lw_route odd = {.gsi = 60, .type = LW_ROUTE_IOAPIC, .chip = 0, .pin = 5};
+
+	(void)state;
+	assert_int_equal(lw_routes_replace(lw_chip_routes(rig.chip), 60, &odd, 1), 0);
+	in_service();
+	line(5, false);
+	lw_chip_enter(rig.chip, 1);
+	assert_true(lw_chip_eoi_leaves(rig.chip, 1, 0x31));
+	save();
+	move(LW_EOI_ARMED, LW_EOI_HARDWARE);
+	assert_true(remote_irr(5));
+	line(60, true); /* its routes have come along */
+	assert_int_equal(lw_chip_eoi_exit(rig.chip, 1, 0x31), LW_EOI_NECESSARY);
+	lw_lapic_eoi(lapic(1));
+	assert_int_equal(take(1), 0x31); /* the line is up */
+	line(60, false);
+	eoi(1);
+	assert_false(remote_irr(5));
+}
+
+/* In flight, posted and not yet merged, in IRR and ISR: all of it goes on there. */
+static void facts_7_11_what_is_in_flight_is_saved(void **state)
+{
+	uint64_t bitmap[4];
+
+	(void)state;
+	in_service();
+	program(5, 2, 0x31 | LEVEL); /* the bit is there for the delivery alone */
+	program(6, 1, 0x41 | LEVEL);
+	line(6, true);
+	lw_lapic_sync(lapic(1)); /* in IRR */
+	program(27, 1, 0x51 | LEVEL);
+	line(27, true); /* posted */
+	msi(1, 0x61);
+	save();
+	move(LW_EOI_ARMED, LW_EOI_HARDWARE);
+	lw_chip_enter(rig.chip, 1);
+	lw_eoi_bitmap(rig.eoi, 1, bitmap);
+	assert_true(bitmap[0] >> 0x31 & 1);
+	assert_true(bitmap[1] == (1ull << (0x41 - 64) | 1ull << (0x51 - 64)));
+	assert_true(remote_irr(5) && remote_irr(6) && remote_irr(27));
+	lw_chip_exit(rig.chip, 1);
+	line(6, false);
+	line(27, false);
+	assert_int_equal(take(1), 0x61);
+	assert_false(eoi(1));
+	assert_int_equal(take(1), 0x51);
+	assert_true(eoi(1));
+	assert_int_equal(take(1), 0x41);
+	assert_true(eoi(1));
+	assert_true(eoi(1)); /* 0x31; its line was saved high */
+	assert_int_equal(take(2), 0x31);
+	line(5, false);
+	assert_true(eoi(2));
+	assert_false(remote_irr(5) || remote_irr(6) || remote_irr(27));
+}
+
 /* A flat logical level delivery to three. */
 static void facts_7_25_the_first_of_several_eois_resolves(void **state)
 {
@@ -213,6 +301,8 @@ int main(void)
 		CASE(facts_7_2_a_masked_route_takes_over, armed_hardware),
 		CASE(facts_7_2_a_masked_route_takes_over, lazy),
 		CASE(facts_7_9_in_service_when_acceleration_is_switched_on, armed_hardware),
+		CASE(facts_7_10_an_eoi_exit_after_migration, armed_hardware),
+		CASE(facts_7_11_what_is_in_flight_is_saved, armed_hardware),
 		CASE(facts_7_25_the_first_of_several_eois_resolves, rig_armed),
 		CASE(facts_7_25_the_first_of_several_eois_resolves, armed_hardware),
 		CASE(facts_7_25_lowest_priority_has_one_taker, rig_armed),
