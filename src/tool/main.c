@@ -8,6 +8,7 @@ static int cmd_help(int argc, char **argv);
 
 static const struct lw_command commands[] = {
 	{"probe", lw_cmd_probe, "tell whether this host's KVM loses EOIs or keeps stale vectors"},
+	{"run", lw_cmd_run, "run a guest on KVM with Lapwing's interrupt controllers"},
 	{"sim", lw_cmd_sim, "simulate what each EOI policy costs, and loses"},
 	{"help", cmd_help, "tell what a command does"},
 };

@@ -29,6 +29,7 @@ struct lw_command {
 extern const char lw_tool_version[];
 
 int lw_cmd_probe(int argc, char **argv);
+int lw_cmd_run(int argc, char **argv);
 int lw_cmd_sim(int argc, char **argv);
 
 /* util.c */

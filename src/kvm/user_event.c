@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "kvm/user_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int duplicate(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+static int find_slot(struct lw_user *user, uint32_t gsi, uint32_t source)
+{
+	int found = -ENOSPC;
+
+	for (int i = LW_USER_EVENTFDS - 1; i >= 0; i--) {
+		if (!user->event[i].used)
+			found = i;
+		else if (user->event[i].gsi == gsi && user->event[i].source == source)
+			return -EBUSY;
+	}
+	return found;
+}
+
+static int take_slot(struct lw_user *user, uint32_t slot, int trigger, int resample)
+{
+	struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = slot};
+	struct user_eventfd *event = &user->event[slot];
+
+	event->trigger = duplicate(trigger);
+	if (event->trigger < 0)
+		return event->trigger;
+	event->resample = duplicate(resample);
+	if (event->resample < 0) {
+		close(event->trigger);
+		return event->resample;
+	}
+	if (epoll_ctl(user->epoll, EPOLL_CTL_ADD, event->trigger, &wanted) < 0) {
+		int err = -errno;
+
+		close(event->trigger);
+		close(event->resample);
+		return err;
+	}
+	event->used = true;
+	return 0;
+}
+
+int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trigger, int resample)
+{
+	int slot, err;
+
+	if (gsi >= user->config.pins || source >= LW_IOAPIC_MAX_SOURCES)
+		return -EINVAL;
+	pthread_mutex_lock(&user->event_lock);
+	slot = find_slot(user, gsi, source);
+	err = slot;
+	if (slot >= 0) {
+		user->event[slot].gsi = gsi;
+		user->event[slot].source = source;
+		err = take_slot(user, (uint32_t)slot, trigger, resample);
+	}
+	pthread_mutex_unlock(&user->event_lock);
+	return err < 0 ? err : lw_ioapic_notify(lw_chip_ioapic(user->chip, 0), gsi, true);
+}
+
+int lw_user_poll_fd(const struct lw_user *user)
+{
+	return user->epoll;
+}
+
+int lw_user_serve(struct lw_user *user)
+{
+	struct epoll_event ready[LW_USER_EVENTFDS];
+	int count = epoll_wait(user->epoll, ready, LW_USER_EVENTFDS, 0), served = 0;
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++) {
+		const struct user_eventfd *event = &user->event[ready[i].data.u32];
+		uint64_t value;
+
+		if (read(event->trigger, &value, sizeof(value)) != sizeof(value))
+			continue;
+		(void)lw_chip_line(user->chip, event->gsi, event->source, true);
+		served++;
+	}
+	return served;
+}
+
+/* Lowered first, then told: a signal that follows raises the line again. */
+void user_event_resample(struct lw_user *user, uint32_t gsi)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < LW_USER_EVENTFDS; i++) {
+		const struct user_eventfd *event = &user->event[i];
+
+		if (!event->used || event->gsi != gsi)
+			continue;
+		(void)lw_chip_line(user->chip, gsi, event->source, false);
+		if (write(event->resample, &one, sizeof(one)) < 0) {
+			/* Its counter is full: the device has been told often enough. */
+		}
+	}
+}

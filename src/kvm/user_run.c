@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "kvm/user_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* KVM_SET_SIGNAL_MASK: in KVM_RUN the kick comes through; elsewhere it waits. */
+static int set_signal_mask(struct user_vcpu *v)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint8_t bits[8];
+	} mask = {.head = {.len = 8}};
+	sigset_t set;
+	int err;
+
+	sigemptyset(&set);
+	sigaddset(&set, v->user->config.kick);
+	err = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (err == 0)
+		err = pthread_sigmask(SIG_BLOCK, NULL, &set);
+	if (err != 0)
+		return -err;
+	sigdelset(&set, v->user->config.kick);
+	memcpy(mask.bits, &set, sizeof(mask.bits));
+	return user_ioctl(v->user, v->fd, KVM_SET_SIGNAL_MASK, &mask);
+}
+
+static int make_alarm(struct user_vcpu *v)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+				 .sigev_signo = v->user->config.kick};
+
+	event._sigev_un._tid = gettid();
+	return timer_create(CLOCK_MONOTONIC, &event, &v->alarm) < 0 ? -errno : 0;
+}
+
+int lw_user_bind(struct lw_user *user, uint32_t vcpu)
+{
+	struct user_vcpu *v;
+	int err;
+
+	if (vcpu >= user->config.nvcpus || !user->vcpu[vcpu].named)
+		return -EINVAL;
+	v = &user->vcpu[vcpu];
+	if (v->bound)
+		return -EBUSY;
+	err = set_signal_mask(v);
+	if (err >= 0)
+		err = make_alarm(v);
+	if (err < 0)
+		return err;
+	v->thread = pthread_self();
+	v->tid = gettid();
+	v->bound = true;
+	lw_lapic_time(lw_chip_lapic(user->chip, vcpu), user_now());
+	if (user->flags & LW_USER_DEADLINE)
+		err = user_msr_sync_tsc(v);
+	return err < 0 ? err : 0;
+}
+
+void lw_user_unbind(struct lw_user *user, uint32_t vcpu)
+{
+	struct user_vcpu *v = &user->vcpu[vcpu];
+
+	if (!v->bound)
+		return;
+	v->bound = false;
+	timer_delete(v->alarm);
+}
+
+/* What the last exit left half done is done, lest it touch the registers that INIT sets. */
+static void complete_exit(struct user_vcpu *v)
+{
+	v->run->immediate_exit = 1;
+	(void)user_ioctl(v->user, v->fd, KVM_RUN, NULL);
+	v->run->immediate_exit = 0;
+}
+
+/* Back to the state after INIT; INIT keeps what a reset does not (SDM vol. 3, table 10-1), of which
+ * a guest can see little: the APIC base is Lapwing's, and TSC and MSRs stay. */
+static int init_vcpu(struct user_vcpu *v)
+{
+	struct kvm_vcpu_events none = {0};
+	int err;
+
+	complete_exit(v);
+	lw_chip_init_vcpu(v->user->chip, v->number);
+	err = user_ioctl(v->user, v->fd, KVM_SET_SREGS, &v->reset_sregs);
+	if (err >= 0)
+		err = user_ioctl(v->user, v->fd, KVM_SET_REGS, &v->reset_regs);
+	if (err >= 0)
+		err = user_ioctl(v->user, v->fd, KVM_SET_VCPU_EVENTS, &none);
+	v->run->ready_for_interrupt_injection = 0;
+	v->run->if_flag = 0;
+	v->halted = false;
+	v->waits_for_sipi = v->number > 0;
+	return err < 0 ? err : 0;
+}
+
+static int start_vcpu(struct user_vcpu *v, uint8_t vector)
+{
+	struct kvm_sregs sregs = v->reset_sregs;
+	struct kvm_regs regs = v->reset_regs;
+	int err;
+
+	sregs.cs.selector = (uint16_t)(vector << 8);
+	sregs.cs.base = (uint64_t)vector << 12;
+	regs.rip = 0;
+	err = user_ioctl(v->user, v->fd, KVM_SET_SREGS, &sregs);
+	if (err >= 0)
+		err = user_ioctl(v->user, v->fd, KVM_SET_REGS, &regs);
+	v->waits_for_sipi = false;
+	return err < 0 ? err : 0;
+}
+
+static int serve_signals(struct user_vcpu *v)
+{
+	uint32_t asked = v->asked ? atomic_exchange(&v->asked, 0) : 0;
+	int err = 0;
+
+	if (asked & USER_INIT)
+		err = init_vcpu(v);
+	if (err == 0 && (asked & USER_SIPI) && v->waits_for_sipi)
+		err = start_vcpu(v, (uint8_t)(asked >> 8));
+	if (err == 0 && (asked & USER_NMI) && !v->waits_for_sipi) {
+		err = user_ioctl(v->user, v->fd, KVM_NMI, NULL);
+		v->halted = false;
+	}
+	return err;
+}
+
+/* Injects one interrupt if the guest can take it; if there is another, asks for the window. */
+static int inject(struct user_vcpu *v)
+{
+	struct lw_chip *chip = v->user->chip;
+	struct kvm_run *run = v->run;
+
+	run->request_interrupt_window = 0;
+	if (lw_chip_pending(chip, v->number) < 0)
+		return 0;
+	if (run->ready_for_interrupt_injection && run->if_flag) {
+		int vector = lw_chip_accept(chip, v->number);
+		struct kvm_interrupt irq = {.irq = (uint32_t)vector};
+		int err;
+
+		if (vector < 0)
+			return 0;
+		err = user_ioctl(v->user, v->fd, KVM_INTERRUPT, &irq);
+		if (err < 0)
+			return err;
+		v->injected++;
+		run->ready_for_interrupt_injection = 0;
+	}
+	run->request_interrupt_window = lw_chip_pending(chip, v->number) >= 0;
+	return 0;
+}
+
+static void forget_kicks(const sigset_t *kick)
+{
+	const struct timespec none = {0, 0};
+
+	while (sigtimedwait(kick, NULL, &none) > 0)
+		;
+}
+
+/* Something to do, but for what the timer will bring? */
+static bool must_wake(struct user_vcpu *v)
+{
+	if (v->asked)
+		return true;
+	return !v->waits_for_sipi && v->run->if_flag &&
+	       lw_chip_pending(v->user->chip, v->number) >= 0;
+}
+
+/* Sleeps until there is something to do; the VMM's kick ends it too. */
+static void sleep_until_kicked(struct user_vcpu *v)
+{
+	struct lw_chip *chip = v->user->chip;
+	sigset_t kick;
+
+	sigemptyset(&kick);
+	sigaddset(&kick, v->user->config.kick);
+	atomic_store(&v->where, USER_INSIDE);
+	lw_chip_enter(chip, v->number);
+	if (must_wake(v)) {
+		v->halted = false;
+	} else {
+		v->halts++;
+		while (sigwaitinfo(&kick, NULL) < 0 && errno == EINTR)
+			;
+	}
+	lw_chip_exit(chip, v->number);
+	atomic_store(&v->where, USER_OUT);
+	forget_kicks(&kick);
+	lw_lapic_time(lw_chip_lapic(chip, v->number), user_now());
+}
+
+static int enter_guest(struct user_vcpu *v)
+{
+	struct lw_chip *chip = v->user->chip;
+	struct lw_lapic *lapic = lw_chip_lapic(chip, v->number);
+	int err, result = 0;
+
+	atomic_store(&v->where, USER_INSIDE);
+	lw_chip_enter(chip, v->number);
+	err = inject(v);
+	v->run->cr8 = lw_lapic_cr8(lapic);
+	if (err == 0 && !v->asked) {
+		v->runs++;
+		result = user_ioctl(v->user, v->fd, KVM_RUN, NULL);
+	} else {
+		v->run->exit_reason = KVM_EXIT_INTR;
+	}
+	lw_chip_exit(chip, v->number);
+	atomic_store(&v->where, USER_OUT);
+	if (v->run->cr8 != lw_lapic_cr8(lapic))
+		(void)lw_lapic_set_cr8(lapic, v->run->cr8);
+	return err < 0 ? err : result;
+}
+
+int lw_user_run(struct lw_user *user, uint32_t vcpu)
+{
+	struct user_vcpu *v = &user->vcpu[vcpu];
+	int err;
+
+	lw_lapic_time(lw_chip_lapic(user->chip, vcpu), user_now());
+	err = serve_signals(v);
+	if (err < 0)
+		return err;
+	if (v->waits_for_sipi || v->halted) {
+		sleep_until_kicked(v);
+		return 0;
+	}
+	err = enter_guest(v);
+	if (err == -EINTR || err == -EAGAIN) {
+		sigset_t kick;
+
+		sigemptyset(&kick);
+		sigaddset(&kick, user->config.kick);
+		forget_kicks(&kick);
+		return 0;
+	}
+	return err < 0 ? err : user_exit(v);
+}
