@@ -76,6 +76,11 @@ struct lw_chip_ops {
 	/* As in struct lw_ioapic_ops; without the lock. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	void (*storm)(void *ctx, uint32_t gsi);
+	/* What an interrupt in the remappable format means, an MSI's or, with
+	 * LW_IOAPIC_REMAPPABLE, an I/O APIC's: as in struct lw_ioapic_ops. For an MSI it is asked
+	 * by whoever sends it, without the lock, and fills msg->level, too. Must not call the
+	 * chip; a lock of its own comes after the chip's. Null: all are blocked. */
+	int (*remap)(void *ctx, const struct lw_remap *entry, struct lw_msg *msg);
 	/* Null, or as `eoi` in struct lw_pic_ops: the interrupt of a pin of the 8259s is over.
 	 * Without the lock. */
 	void (*pic_eoi)(void *ctx, uint32_t pin);
@@ -137,8 +142,14 @@ const struct lw_eoi_env *lw_chip_env(void);
  */
 int lw_chip_send(struct lw_chip *chip, const struct lw_msg *msg);
 
-/* Deliver an MSI: lw_msi_decode() and lw_chip_send(), or -EINVAL. */
+/* Deliver an MSI: lw_msi_decode(), or lw_msi_remap() and ops->remap, and lw_chip_send(). Returns as
+ * these do; -EINVAL for the remappable format without that op. Which device sends it the chip does
+ * not know: an op that wants to must be told by the caller. */
 int lw_chip_msi(struct lw_chip *chip, uint64_t address, uint32_t data);
+
+/* The IOMMU's table changed: lw_ioapic_remapped() for each I/O APIC, in one hold of the lock. MSIs
+ * are asked about one by one. */
+void lw_chip_remapped(struct lw_chip *chip);
 
 /* Drive a source of a GSI's line: I/O APIC and 8259 pins by level, MSI routes at each rise that the
  * caller makes (the chip keeps no level for them). Returns 0, or -EINVAL (no route, one to a pin

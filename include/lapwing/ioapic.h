@@ -37,7 +37,11 @@ extern "C" {
 #define LW_RTE_LEVEL      (1ull << 15)
 #define LW_RTE_MASK       (1ull << 16)
 #define LW_RTE_EXT_SHIFT  49 /* destination bits 14…8, with LW_IOAPIC_EXT_DEST */
-#define LW_RTE_DEST_SHIFT 56
+/* With LW_IOAPIC_REMAPPABLE (VT-d 5.1.5.1). */
+#define LW_RTE_REMAPPABLE   (1ull << 48)
+#define LW_RTE_HANDLE_15    (1ull << 11)
+#define LW_RTE_HANDLE_SHIFT 49 /* the others, 14…0 */
+#define LW_RTE_DEST_SHIFT   56
 
 struct lw_ioapic; /* opaque; lw_ioapic_size() bytes */
 
@@ -88,6 +92,11 @@ struct lw_ioapic_ops {
 	/* Under the lock. Null, or asked of a delivery whose taker could not be told (struct
 	 * lw_takers, any): may it have been this vCPU? Null: any may. */
 	bool (*took)(void *ctx, uint32_t gsi, uint32_t vcpu);
+	/* Under the lock. What an RTE in the remappable format means: fill `msg` and return 0, or a
+	 * negative value if it is blocked. Asked when such an RTE is written, masked or not, and by
+	 * lw_ioapic_remapped(), and not at each interrupt: so it is no fault of the guest's to
+	 * report. msg->level need not be filled: it is the RTE's. Null: all are blocked. */
+	int (*remap)(void *ctx, const struct lw_remap *entry, struct lw_msg *msg);
 	/* After unlock. A level delivery of a pin with lw_ioapic_notify() on has been resolved:
 	 * the device may be sampled again. Until it returns the pin delivers nothing, so that a
 	 * line which it lowers is not delivered twice. */
@@ -97,8 +106,9 @@ struct lw_ioapic_ops {
 	void (*storm)(void *ctx, uint32_t gsi);
 };
 
-#define LW_IOAPIC_EXT_DEST 1u /* 15-bit destinations */
-#define LW_IOAPIC_STRICT   2u /* an EOI matches the RTE's present vector, from any vCPU */
+#define LW_IOAPIC_EXT_DEST   1u /* 15-bit destinations */
+#define LW_IOAPIC_STRICT     2u /* an EOI matches the RTE's present vector, from any vCPU */
+#define LW_IOAPIC_REMAPPABLE 8u /* RTE bit 48 says that an IOMMU is to be asked */
 #define LW_IOAPIC_ELECTRICAL                                                \
 	4u /* line levels are volts: RTE polarity says which means asserted \
 	    */
@@ -158,6 +168,15 @@ int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool lev
 /* Whether this pin's resolution is told to ops->resample. 0 or -EINVAL. */
 int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on);
 
+/*
+ * The IOMMU's table changed: ask ops->remap anew for every pin whose RTE is in the remappable
+ * format. A delivery in flight stays what it was, and its EOI is matched by vCPU and vector as they
+ * were delivered. What is blocked reaches nobody (the RTE then shows delivery status 1 where a
+ * level pin waits) and is tried again. Costs the pins, and for each what a guest's write of its RTE
+ * costs.
+ */
+void lw_ioapic_remapped(struct lw_ioapic *io);
+
 /* The delay after ops->storm is over. 0 or -EINVAL; nothing if no delay was on. */
 int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin);
 
@@ -189,7 +208,9 @@ void lw_ioapic_retry(struct lw_ioapic *io);
  * followed, once it is let go, by lw_ioapic_drain().
  */
 
-/* lw_ioapic_eoi(), lw_ioapic_hold(), lw_ioapic_forget() and lw_ioapic_retry() by another name. */
+/* lw_ioapic_remapped(), lw_ioapic_eoi(), lw_ioapic_hold(), lw_ioapic_forget() and
+ * lw_ioapic_retry() by another name. */
+void lw_ioapic_remapped_locked(struct lw_ioapic *io);
 enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu);

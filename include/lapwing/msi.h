@@ -18,7 +18,7 @@ extern "C" {
  * Decode an MSI.
  *
  * Does not deliver it, and does not look at a remapping unit: an address in the remappable format
- * (bit 4 set) is for the VMM's own.
+ * (bit 4 set) is for lw_msi_remap().
  *
  * flags: 0 or LW_MSI_EXT_DEST. A level-triggered de-assert message (data bits 15 and 14: 1 and 0)
  * asks for nothing and is refused. The redirection hint (address bit 3) makes a fixed message to a
@@ -31,7 +31,15 @@ extern "C" {
 int lw_msi_decode(uint64_t address, uint32_t data, unsigned flags, struct lw_msg *msg);
 
 /*
- * The reverse: the address and data that decode to `msg`.
+ * What a remapping unit is asked for an MSI in the remappable format: bit 4 of its address is set.
+ *
+ * Returns 0; -EINVAL if the address is outside 0xFEExxxxx, has an upper half or is in the other
+ * format; `entry` is then untouched. Any thread; keeps no state.
+ */
+int lw_msi_remap(uint64_t address, uint32_t data, struct lw_remap *entry);
+
+/*
+ * The reverse of lw_msi_decode(): the address and data that decode to `msg`.
  *
  * Returns 0, or -EINVAL if the destination does not fit (255 without LW_MSI_EXT_DEST, 32767 with
  * it) or a field is out of range; `address` and `data` are then untouched. Any thread.

@@ -50,6 +50,16 @@ struct lw_msg {
 	bool level;       /* trigger mode */
 };
 
+/* An interrupt in the remappable format (VT-d 5.1.2.2, 5.1.5.1): what it means is for the VMM's
+ * IOMMU to say. */
+struct lw_remap {
+	uint32_t index; /* of the table's entry: the handle, and on top an MSI's subhandle, if it
+			   has one; so up to 0x1fffe */
+	int32_t gsi;    /* of the I/O APIC pin; -1: an MSI */
+	uint8_t vector; /* as the RTE has it; an MSI: 0 */
+	bool level;     /* the RTE's trigger mode; an MSI: false */
+};
+
 #ifdef __cplusplus
 }
 #endif

@@ -399,6 +399,14 @@ void lw_chip_init_vcpu(struct lw_chip *c, uint32_t vcpu)
 	lw_chip_unlock(c);
 }
 
+void lw_chip_remapped(struct lw_chip *c)
+{
+	lw_chip_lock(c);
+	for (uint32_t n = 0; n < c->nioapics; n++)
+		lw_ioapic_remapped_locked(ioapic(c, n));
+	lw_chip_unlock(c);
+}
+
 void lw_chip_settle(struct lw_chip *c)
 {
 	lw_chip_lock(c);

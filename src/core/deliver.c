@@ -245,12 +245,21 @@ int lw_chip_send(struct lw_chip *c, const struct lw_msg *msg)
 	return (int)takers.count;
 }
 
+static int decode(const struct lw_chip *c, uint64_t address, uint32_t data, struct lw_msg *msg)
+{
+	struct lw_remap entry;
+
+	if (c->ops->remap && lw_msi_remap(address, data, &entry) == 0)
+		return c->ops->remap(c->ctx, &entry, msg);
+	return lw_msi_decode(address, data, c->x2apic ? LW_MSI_EXT_DEST : 0, msg);
+}
+
 int lw_chip_msi(struct lw_chip *c, uint64_t address, uint32_t data)
 {
-	struct lw_msg msg;
-	int err = lw_msi_decode(address, data, c->x2apic ? LW_MSI_EXT_DEST : 0, &msg);
+	struct lw_msg msg = {0};
+	int err = decode(c, address, data, &msg);
 
-	return err ? err : lw_chip_send(c, &msg);
+	return err < 0 ? err : lw_chip_send(c, &msg);
 }
 
 static int drive(struct lw_chip *c, const struct lw_route *r, uint32_t source, bool level)

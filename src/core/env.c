@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the I/O APICs and an EOI policy ask of the controller between them. */
+#include <errno.h>
 #include <string.h>
 
 #include "chip_priv.h"
@@ -106,11 +107,18 @@ static void ioapic_storm(void *ctx, uint32_t gsi)
 	c->ops->storm(c->ctx, gsi);
 }
 
+static int ioapic_remap(void *ctx, const struct lw_remap *entry, struct lw_msg *msg)
+{
+	const struct lw_chip *c = ctx;
+
+	return c->ops->remap ? c->ops->remap(c->ctx, entry, msg) : -EINVAL;
+}
+
 #define IOAPIC_OPS                                                                         \
 	.lock = lw_chip_lock, .unlock = lw_chip_unlock_only, .deliver = ioapic_deliver,    \
 	.route = ioapic_route, .fell = ioapic_fell, .recall = ioapic_recall, .gone = gone, \
 	.closed = ioapic_closed, .record = ioapic_record, .matches = ioapic_matches,       \
-	.resample = ioapic_resample
+	.resample = ioapic_resample, .remap = ioapic_remap
 
 /* Without somebody to time a storm's delay there is none. */
 const struct lw_ioapic_ops lw_chip_ioapic_ops[2] = {

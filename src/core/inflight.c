@@ -48,9 +48,7 @@ struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte)
 
 	if (io->flags & LW_IOAPIC_EXT_DEST)
 		msg.dest |= (uint32_t)((rte & RTE_EXT_DEST) >> LW_RTE_EXT_SHIFT) << 8;
-	/* Only these two end by an EOI; the others are edges whatever the bit says (3.2.4). */
-	if (msg.delivery != LW_DM_FIXED && msg.delivery != LW_DM_LOWEST)
-		msg.level = false;
+	msg.level = msg.level && lw_msg_ends(&msg);
 	return msg;
 }
 

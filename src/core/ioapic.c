@@ -20,11 +20,14 @@
 	(LW_RTE_VECTOR | LW_RTE_DM | LW_RTE_LOGICAL | LW_RTE_LOW | LW_RTE_LEVEL | LW_RTE_MASK | \
 	 0xffull << LW_RTE_DEST_SHIFT)
 
+#define RTE_REMAPPABLE (0xffffull << 48) /* format and handle */
+
 /* ---- storage ---- */
 
 static bool config_is_sane(const struct lw_ioapic_config *c)
 {
-	const uint32_t known = LW_IOAPIC_EXT_DEST | LW_IOAPIC_STRICT | LW_IOAPIC_ELECTRICAL;
+	const uint32_t known =
+		LW_IOAPIC_EXT_DEST | LW_IOAPIC_STRICT | LW_IOAPIC_ELECTRICAL | LW_IOAPIC_REMAPPABLE;
 
 	return c && c->pins >= LW_IOAPIC_MIN_PINS && c->pins <= LW_IOAPIC_MAX_PINS &&
 	       c->nvcpus > 0 && c->nvcpus <= MAX_VCPUS && !(c->flags & ~known) && c->id < 16 &&
@@ -45,12 +48,32 @@ size_t lw_ioapic_size(const struct lw_ioapic_config *config)
 			   LW_IOAPIC_ALIGN);
 }
 
-void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
+/* The IOMMU's answer. A logical destination of no bit is nobody's, in every mode. */
+static struct lw_msg translate(const struct lw_ioapic *io, const struct lw_pin *p, uint64_t rte)
+{
+	struct lw_remap entry = {
+		.index = (uint32_t)(rte >> LW_RTE_HANDLE_SHIFT),
+		.gsi = (int32_t)(io->gsi_base + lw_pin_number(io, p)),
+		.vector = (uint8_t)(rte & LW_RTE_VECTOR),
+		.level = (rte & LW_RTE_LEVEL) != 0,
+	};
+	struct lw_msg msg = {0};
+
+	if (rte & LW_RTE_HANDLE_15)
+		entry.index |= 0x8000u;
+	if (!io->ops->remap || io->ops->remap(io->ctx, &entry, &msg) < 0 ||
+	    msg.delivery > LW_DM_EXTINT)
+		msg = (struct lw_msg){.vector = entry.vector, .logical = true};
+	msg.level = entry.level && lw_msg_ends(&msg);
+	return msg;
+}
+
+void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte, struct lw_msg msg)
 {
 	bool volts = io->flags & LW_IOAPIC_ELECTRICAL && rte & LW_RTE_LOW;
 
 	p->rte = rte;
-	p->msg = lw_pin_message(io, rte);
+	p->msg = msg;
 	p->flags &= (uint16_t)~UNUSUAL;
 	if (!p->msg.level || rte & LW_RTE_MASK || volts)
 		p->flags |= UNUSUAL;
@@ -79,7 +102,7 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->version = config->version;
 	memset(io->head, NONE, sizeof(io->head));
 	for (uint32_t n = 0; n < io->pins; n++)
-		lw_pin_set_rte(io, &io->pin[n], LW_RTE_MASK);
+		lw_pin_set_rte(io, &io->pin[n], LW_RTE_MASK, lw_pin_message(io, LW_RTE_MASK));
 	return 0;
 }
 
@@ -160,8 +183,11 @@ static void flip_to_edge(struct lw_ioapic *io, struct lw_pin *p)
 		lw_pin_close(io, p);
 }
 
-uint64_t lw_rte_writable(const struct lw_ioapic *io)
+/* The format is in the half that it changes, so one half alone never spoils the other. */
+uint64_t lw_rte_writable(const struct lw_ioapic *io, uint64_t rte)
 {
+	if (lw_rte_is_remappable(io, rte))
+		return RTE_WRITABLE | RTE_REMAPPABLE;
 	return RTE_WRITABLE | (io->flags & LW_IOAPIC_EXT_DEST ? RTE_EXT_DEST : 0);
 }
 
@@ -176,8 +202,9 @@ static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 
 	if (before.level)
 		lw_pin_unlink(io, BY_ROUTE, before.vector, p);
-	lw_pin_set_rte(io, p, rte & lw_rte_writable(io));
-	after = p->msg;
+	rte &= lw_rte_writable(io, rte);
+	after = lw_rte_is_remappable(io, rte) ? translate(io, p, rte) : lw_pin_message(io, rte);
+	lw_pin_set_rte(io, p, rte, after);
 	if (after.level)
 		lw_pin_link(io, BY_ROUTE, after.vector, p);
 	if (before.level && !after.level)
@@ -411,6 +438,20 @@ int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin)
 	}
 	leave(io);
 	return 0;
+}
+
+void lw_ioapic_remapped_locked(struct lw_ioapic *io)
+{
+	for (uint32_t n = 0; n < io->pins; n++)
+		if (lw_rte_is_remappable(io, io->pin[n].rte))
+			write_rte(io, &io->pin[n], io->pin[n].rte);
+}
+
+void lw_ioapic_remapped(struct lw_ioapic *io)
+{
+	enter(io);
+	lw_ioapic_remapped_locked(io);
+	leave(io);
 }
 
 struct lw_ioapic_counters lw_ioapic_counters(struct lw_ioapic *io)

@@ -52,6 +52,9 @@ static void pin(struct lw_text *t, const struct lw_ioapic *io, const struct lw_p
 	lw_text(t, "  pin %u gsi %u rte 0x%016llx: %s%s, line %s", n, io->gsi_base + n,
 		(unsigned long long)p->rte, p->rte & LW_RTE_MASK ? "masked " : "",
 		p->msg.level ? "level" : "edge", lw_pin_asserted(io, p) ? "asserted" : "idle");
+	if (lw_rte_is_remappable(io, p->rte))
+		lw_text(t, ", remapped to %s 0x%x vector %02x", p->msg.logical ? "logical" : "id",
+			p->msg.dest, p->msg.vector);
 	if (p->sources)
 		lw_text(t, " by 0x%x", p->sources);
 	record(t, io, p);

@@ -137,15 +137,26 @@ static inline bool lw_pin_eoi_short(struct lw_ioapic *io, uint32_t vcpu, uint8_t
 
 #pragma GCC visibility push(hidden)
 
-/* The bits of an RTE, and of IOREGSEL, that a guest may set. */
-uint64_t lw_rte_writable(const struct lw_ioapic *io);
+/* The bits that a guest may set in an RTE of this value's format, and in IOREGSEL. */
+uint64_t lw_rte_writable(const struct lw_ioapic *io, uint64_t rte);
 uint32_t lw_ioapic_selectable(const struct lw_ioapic *io);
 
-/* An RTE, and what follows from it. */
-void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte);
+/* An RTE, what it would send, and what follows from them. */
+void lw_pin_set_rte(const struct lw_ioapic *io, struct lw_pin *p, uint64_t rte, struct lw_msg msg);
 
-/* What the RTE would send. */
+/* What the RTE would send, in the compatible format. */
 struct lw_msg lw_pin_message(const struct lw_ioapic *io, uint64_t rte);
+
+static inline bool lw_rte_is_remappable(const struct lw_ioapic *io, uint64_t rte)
+{
+	return io->flags & LW_IOAPIC_REMAPPABLE && rte & LW_RTE_REMAPPABLE;
+}
+
+/* Only these two end by an EOI; the others are edges whatever the RTE says (82093AA, 3.2.4). */
+static inline bool lw_msg_ends(const struct lw_msg *msg)
+{
+	return msg->delivery == LW_DM_FIXED || msg->delivery == LW_DM_LOWEST;
+}
 
 static inline bool lw_pin_asserted(const struct lw_ioapic *io, const struct lw_pin *p)
 {

@@ -28,7 +28,7 @@ static bool record_can_be(const struct lw_ioapic *io, const struct lw_pin *p)
 
 static bool pin_can_be(const struct lw_ioapic *io, const struct lw_pin *p)
 {
-	if (p->rte & ~lw_rte_writable(io) || p->storm >= STORM_LIMIT)
+	if (p->rte & ~lw_rte_writable(io, p->rte) || p->storm >= STORM_LIMIT)
 		return false;
 	if (!has(p, RECORD | RESIDUE) && (p->vcpu || p->vector))
 		return false;
@@ -62,6 +62,21 @@ static void walk_map(struct lw_snap *s, struct lw_ioapic *io, struct lw_pin *p,
 	lw_snap_must(s, !wanted || any);
 }
 
+/* What the IOMMU answered is kept: it need not be asked. */
+static struct lw_msg walk_answer(struct lw_snap *s, const struct lw_pin *image)
+{
+	struct lw_msg msg = image->msg;
+
+	lw_snap_u32(s, &msg.dest);
+	lw_snap_u8(s, &msg.vector);
+	lw_snap_u8(s, &msg.delivery);
+	lw_snap_bool(s, &msg.logical);
+	lw_snap_bool(s, &msg.level);
+	lw_snap_must(s, msg.delivery <= LW_DM_EXTINT);
+	lw_snap_must(s, msg.level == ((image->rte & LW_RTE_LEVEL) && lw_msg_ends(&msg)));
+	return msg;
+}
+
 static void walk_pin(struct lw_snap *s, struct lw_ioapic *io, struct lw_pin *p)
 {
 	struct lw_pin image = *p;
@@ -74,7 +89,9 @@ static void walk_pin(struct lw_snap *s, struct lw_ioapic *io, struct lw_pin *p)
 	lw_snap_u16(s, &image.flags);
 	lw_snap_u8(s, &image.vector);
 	lw_snap_must(s, !(image.flags & ~FLAGS));
-	lw_pin_set_rte(io, &image, image.rte);
+	lw_pin_set_rte(io, &image, image.rte,
+		       lw_rte_is_remappable(io, image.rte) ? walk_answer(s, &image)
+							   : lw_pin_message(io, image.rte));
 	lw_snap_must(s, pin_can_be(io, &image));
 	walk_map(s, io, p, &image);
 	if (lw_snap_applies(s))

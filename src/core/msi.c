@@ -12,6 +12,11 @@
 #define ADDR_HINT       (1u << 3)
 #define ADDR_LOGICAL    (1u << 2)
 
+/* Address in the remappable format (VT-d 5.1.2.2). */
+#define ADDR_HANDLE_SHIFT 5
+#define ADDR_SUBHANDLE    (1u << 3) /* data has a subhandle */
+#define ADDR_HANDLE_15    (1u << 2)
+
 /* Data (11.11.2). */
 #define DATA_DM_SHIFT 8
 #define DATA_ASSERT   (1u << 14)
@@ -44,6 +49,22 @@ int lw_msi_decode(uint64_t address, uint32_t data, unsigned flags, struct lw_msg
 	/* A physical destination has nobody to choose among. */
 	if (msg->delivery == LW_DM_FIXED && msg->logical && low & ADDR_HINT)
 		msg->delivery = LW_DM_LOWEST;
+	return 0;
+}
+
+/* VT-d 5.1.2.2, 5.1.5.2. */
+int lw_msi_remap(uint64_t address, uint32_t data, struct lw_remap *entry)
+{
+	uint32_t low = (uint32_t)address;
+
+	if (address >> 32 || (low & ADDR_BASE_MASK) != ADDR_BASE || !(low & ADDR_REMAPPABLE) ||
+	    !entry)
+		return -EINVAL;
+	*entry = (struct lw_remap){.index = low >> ADDR_HANDLE_SHIFT & 0x7fffu, .gsi = -1};
+	if (low & ADDR_HANDLE_15)
+		entry->index |= 0x8000u;
+	if (low & ADDR_SUBHANDLE)
+		entry->index += data & 0xffffu;
 	return 0;
 }
 

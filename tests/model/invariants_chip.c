@@ -61,7 +61,7 @@ static void count_taker(const struct look *l, const struct lw_pin *p, uint32_t v
 
 static void count_pin(const struct look *l, const struct lw_ioapic *io, const struct lw_pin *p)
 {
-	struct lw_msg msg = lw_pin_message(io, p->rte);
+	struct lw_msg msg = p->msg;
 
 	for (uint32_t vcpu = 0; vcpu < l->chip->nvcpus; vcpu++) {
 		if (msg.level && lw_lapic_matches(lapic(l->chip, vcpu), &msg))

@@ -92,6 +92,22 @@ static bool owed_holds(const struct look *l, const struct lw_pin *p)
 	return true;
 }
 
+/* What the IOMMU has answered may be anything but what no RTE could say. */
+static bool message_holds(const struct look *l, const struct lw_pin *p)
+{
+	struct lw_msg said = lw_pin_message(l->io, p->rte);
+
+	if (lw_rte_is_remappable(l->io, p->rte)) {
+		said = p->msg;
+		said.level = p->rte & LW_RTE_LEVEL && lw_msg_ends(&said);
+	}
+	must(p->msg.vector == said.vector && p->msg.dest == said.dest &&
+		     p->msg.delivery == said.delivery && p->msg.logical == said.logical &&
+		     p->msg.level == said.level,
+	     "what a pin would send follows from its RTE");
+	return true;
+}
+
 static bool pin_holds(const struct look *l, const struct lw_pin *p)
 {
 	bool volts = l->io->flags & LW_IOAPIC_ELECTRICAL && p->rte & LW_RTE_LOW;
@@ -100,7 +116,7 @@ static bool pin_holds(const struct look *l, const struct lw_pin *p)
 	must((p->flags & UNUSUAL) ==
 		     (p->msg.level && !(p->rte & LW_RTE_MASK) && !volts ? 0 : UNUSUAL),
 	     "a pin is unusual by its RTE");
-	return record_holds(l, p) && level_holds(l, p) && owed_holds(l, p);
+	return message_holds(l, p) && record_holds(l, p) && level_holds(l, p) && owed_holds(l, p);
 }
 
 /* Each list has the pins it should, once, and can be walked both ways. */
@@ -120,8 +136,7 @@ static bool index_holds(const struct look *l, enum lw_index index)
 
 		for (uint8_t n = io->head[index][vector]; n != NONE; n = links[n].next) {
 			const struct lw_pin *p = &io->pin[n < io->pins ? n : 0];
-			uint32_t mine =
-				index == BY_ROUTE ? (uint32_t)(p->rte & LW_RTE_VECTOR) : p->vector;
+			uint32_t mine = index == BY_ROUTE ? p->msg.vector : p->vector;
 
 			must(n < io->pins, "an index names pins");
 			must(!seen[n], "a pin is once in an index");

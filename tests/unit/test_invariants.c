@@ -228,7 +228,7 @@ static const struct {
 	{two_records, "no residue"},
 	{no_taker, "taker exists"},
 	{other_vector, "under its vector"},
-	{other_route, "under its vector"},
+	{other_route, "follows from its RTE"},
 	{back_link, "walked back"},
 	{read_only, "read-only"},
 	{counted_twice, "open records of a pair"},

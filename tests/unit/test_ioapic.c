@@ -42,7 +42,7 @@ static void a_configuration_out_of_range_is_refused(void **state)
 		config.nvcpus = vcpus[n];
 		refuse(config, true);
 	}
-	refuse(rig_config(8), true);
+	refuse(rig_config(16), true);
 	config = rig_config(0);
 	config.id = 16;
 	refuse(config, true);
