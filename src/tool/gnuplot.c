@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Running gnuplot: its script in, its picture out, without a shell and without names to quote. */
-#include "tool/sim.h"
+#include "tool/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,17 @@
 #include <unistd.h>
 
 extern char **environ;
+
+void lw_plot_quoted(const char *s, FILE *out)
+{
+	putc('"', out);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putc('\\', out);
+		putc(*s, out);
+	}
+	putc('"', out);
+}
 
 static int wait_for(pid_t child)
 {

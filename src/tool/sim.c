@@ -115,41 +115,6 @@ static const char *policy_name(size_t n)
 	return lw_eoi_policy_name((enum lw_eoi_policy)n);
 }
 
-static int unknown_name(const char *what, const char *name, size_t length,
-			const char *(*known)(size_t))
-{
-	char *list = NULL;
-	size_t size;
-	FILE *out = open_memstream(&list, &size);
-
-	if (!out)
-		return -ENOMEM;
-	for (size_t n = 0; known(n); n++)
-		fprintf(out, "%s%s", n ? ", " : "", known(n));
-	fclose(out);
-	lw_tool_error("%s: '%.*s' is none of %s", what, (int)length, name, list);
-	free(list);
-	return -EINVAL;
-}
-
-/* Names with commas between them, into flags by the names' numbers. */
-static int read_names(const char *what, const char *list, const char *(*known)(size_t), bool *flags)
-{
-	for (;;) {
-		size_t length = strcspn(list, ","), n = 0;
-
-		while (known(n) &&
-		       (strlen(known(n)) != length || memcmp(known(n), list, length) != 0))
-			n++;
-		if (!known(n))
-			return unknown_name(what, list, length, known);
-		flags[n] = true;
-		if (list[length] == '\0')
-			return 0;
-		list += length + 1;
-	}
-}
-
 /* One of two words: whether it is the second. */
 static int read_choice(const char *what, const char *word, const char *no, const char *yes,
 		       bool *out)
@@ -211,10 +176,10 @@ static int read_option(int option, const char *word, struct options *o)
 	switch (option) {
 	case OPT_SCENARIO:
 		o->scenarios_named = true;
-		return read_names("--scenario", word, scenario_name, o->scenario);
+		return lw_tool_read_names("--scenario", word, scenario_name, o->scenario);
 	case OPT_POLICY:
 		o->policies_named = true;
-		return read_names("--policy", word, policy_name, o->policy);
+		return lw_tool_read_names("--policy", word, policy_name, o->policy);
 	case OPT_SVG:
 		o->svg = word;
 		return 0;

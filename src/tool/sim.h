@@ -59,13 +59,4 @@ int lw_sim_print(const struct sim *sim, FILE *out);
  */
 void lw_sim_script(const struct sim *sim, const char *command, FILE *out);
 
-/* ---- gnuplot.c ---- */
-
-/* Both say what is wrong and return 0 or -errno. */
-
-/* Is gnuplot here, and can a file be written to this place? Leaves nothing there. */
-int lw_plot_check(const char *path);
-/* Runs the script and puts its output, a whole SVG file, in this place. */
-int lw_plot_draw(const char *path, const char *script, size_t size);
-
 #endif

@@ -116,25 +116,6 @@ json_t *lw_sim_json(const struct sim *sim)
 
 #define BIG 100 /* vCPUs */
 
-struct cell {
-	char text[40];
-};
-
-static struct cell grouped(uint64_t n)
-{
-	struct cell plain, c;
-	size_t length, out = 0;
-
-	length = (size_t)snprintf(plain.text, sizeof(plain.text), "%" PRIu64, n);
-	for (size_t i = 0; i < length; i++) {
-		if (i && (length - i) % 3 == 0)
-			c.text[out++] = ',';
-		c.text[out++] = plain.text[i];
-	}
-	c.text[out] = '\0';
-	return c;
-}
-
 void lw_sim_about(const struct sim *sim, const struct sim_run *run, char text[SIM_ABOUT_SIZE])
 {
 	uint32_t vcpus = lw_sim_vcpus(sim, run);
@@ -143,40 +124,26 @@ void lw_sim_about(const struct sim *sim, const struct sim_run *run, char text[SI
 		snprintf(text, SIM_ABOUT_SIZE, "%s", run->scenario->summary);
 	else
 		snprintf(text, SIM_ABOUT_SIZE, "%s (%s vCPUs, %s pins)", run->scenario->summary,
-			 grouped(vcpus).text, grouped(lw_sim_pins(sim, run)).text);
-}
-
-/* Short enough for a column: 999,999 and then 1.0 M. */
-static struct cell brief(double n)
-{
-	struct cell c;
-
-	if (n < 999999.5)
-		return grouped((uint64_t)(n + 0.5));
-	if (n < 9999.95e6)
-		snprintf(c.text, sizeof(c.text), "%.1f M", n / 1e6);
-	else
-		snprintf(c.text, sizeof(c.text), "%.1f G", n / 1e9);
-	return c;
+			 lw_cell_grouped(vcpus).text, lw_cell_grouped(lw_sim_pins(sim, run)).text);
 }
 
 /* Nothing is a dot, so that what is there is seen. */
-static struct cell count_cell(const char *mark, uint64_t n)
+static struct lw_cell count_cell(const char *mark, uint64_t n)
 {
-	struct cell value = n ? brief((double)n) : (struct cell){"."}, c;
+	struct lw_cell value = n ? lw_cell_brief((double)n) : (struct lw_cell){"."}, c;
 
 	snprintf(c.text, sizeof(c.text), "%s%s%.32s", n ? mark : "", n && mark[0] ? " " : "",
 		 value.text);
 	return c;
 }
 
-static struct cell cycles_cell(double each)
+static struct lw_cell cycles_cell(double each)
 {
 	if (each < 0)
-		return (struct cell){"-"};
+		return (struct lw_cell){"-"};
 	if (each > 0 && each < 0.5)
-		return (struct cell){"< 1"};
-	return each > 0 ? brief(each) : (struct cell){"."};
+		return (struct lw_cell){"< 1"};
+	return each > 0 ? lw_cell_brief(each) : (struct lw_cell){"."};
 }
 
 /* ---- table ---- */
@@ -237,7 +204,7 @@ static int add_row(struct lw_table *table, const struct sim *sim, size_t first, 
 	const struct scenario_result *r = &run->result;
 	const struct truth_counts *t = &r->truth;
 	const char *cells[LW_TABLE_COLUMNS];
-	struct cell cell[LW_TABLE_COLUMNS];
+	struct lw_cell cell[LW_TABLE_COLUMNS];
 	char name[40];
 	size_t n = 0;
 
@@ -356,7 +323,7 @@ static void print_tally(const struct sim *sim, uint64_t (*count)(const struct si
 		if (!sum[p])
 			continue;
 		fprintf(out, "%s%s %s", before, lw_eoi_policy_name((enum lw_eoi_policy)p),
-			grouped(sum[p]).text);
+			lw_cell_grouped(sum[p]).text);
 		before = ", ";
 	}
 	if (before[0])
@@ -419,11 +386,11 @@ static void print_dearest(const struct sim *sim, FILE *out)
 	sum = c.exits + c.kicks + c.scans;
 	fprintf(out,
 		"Dearest: %s under %s, %s cycles (%.0f %% scans, %.0f %% kicks, %.0f %% EOI exits)",
-		most->scenario->name, lw_eoi_policy_name(most->policy), brief(c.each).text,
+		most->scenario->name, lw_eoi_policy_name(most->policy), lw_cell_brief(c.each).text,
 		100 * c.scans / sum, 100 * c.kicks / sum, 100 * c.exits / sum);
 	if (least != most)
 		fprintf(out, "; %s there: %s", lw_eoi_policy_name(least->policy),
-			brief(lw_sim_cycles(&sim->costs, &least->result).each).text);
+			lw_cell_brief(lw_sim_cycles(&sim->costs, &least->result).each).text);
 	fputs(".\n", out);
 }
 
@@ -432,9 +399,9 @@ static void print_costs(const struct sim *sim, FILE *out)
 	const struct sim_costs *c = &sim->costs;
 
 	fprintf(out, "Cycles: EOI exit %s (%s), kick %s (%s), pair scanned %s (%s).\n",
-		grouped(c->exit).text, c->exit_given ? "given" : "published", grouped(c->kick).text,
-		c->kick_given ? "given" : "assumed: a kernel exit", grouped(c->scan).text,
-		c->scan_given ? "given" : "assumed");
+		lw_cell_grouped(c->exit).text, c->exit_given ? "given" : "published",
+		lw_cell_grouped(c->kick).text, c->kick_given ? "given" : "assumed: a kernel exit",
+		lw_cell_grouped(c->scan).text, c->scan_given ? "given" : "assumed");
 }
 
 static void print_title(const struct sim *sim, FILE *out)
@@ -442,12 +409,12 @@ static void print_title(const struct sim *sim, FILE *out)
 	const struct scenario_params *p = &sim->params;
 
 	fprintf(out, "EOI policies: %s repeats, seed %" PRIu64 ", %s irqchip, EOI-exit set in %s%s",
-		grouped(p->count).text, p->seed, p->in_kernel ? "in-kernel" : "split",
+		lw_cell_grouped(p->count).text, p->seed, p->in_kernel ? "in-kernel" : "split",
 		p->hardware ? "hardware" : "software", p->low_first ? ", low halves first" : "");
 	if (p->vcpus)
-		fprintf(out, ", %s vCPUs", grouped(p->vcpus).text);
+		fprintf(out, ", %s vCPUs", lw_cell_grouped(p->vcpus).text);
 	if (p->pins)
-		fprintf(out, ", %s pins", grouped(p->pins).text);
+		fprintf(out, ", %s pins", lw_cell_grouped(p->pins).text);
 	fputs("\n\n", out);
 }
 

@@ -66,22 +66,11 @@ static double sy(const struct picture *p, int y)
 	return 1 - (double)y / p->height;
 }
 
-static void quoted(const char *s, FILE *out)
-{
-	putc('"', out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			putc('\\', out);
-		putc(*s, out);
-	}
-	putc('"', out);
-}
-
 static void label(const struct picture *p, const char *text, int x, int y, const char *font,
 		  const char *colour)
 {
 	fputs("set label ", p->out);
-	quoted(text, p->out);
+	lw_plot_quoted(text, p->out);
 	fprintf(p->out, " at screen %.5f, screen %.5f left font \"%s\" textcolor rgb \"%s\"\n",
 		sx(x), sy(p, y), font, colour);
 }

@@ -2,6 +2,7 @@
 #include "tool/tool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,4 +89,34 @@ void lw_table_free(struct lw_table *t)
 		free(t->cells[i]);
 	free(t->cells);
 	*t = (struct lw_table){0};
+}
+
+/* ---- numbers ---- */
+
+struct lw_cell lw_cell_grouped(uint64_t n)
+{
+	struct lw_cell plain, c;
+	size_t length, out = 0;
+
+	length = (size_t)snprintf(plain.text, sizeof(plain.text), "%" PRIu64, n);
+	for (size_t i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			c.text[out++] = ',';
+		c.text[out++] = plain.text[i];
+	}
+	c.text[out] = '\0';
+	return c;
+}
+
+struct lw_cell lw_cell_brief(double n)
+{
+	struct lw_cell c;
+
+	if (n < 999999.5)
+		return lw_cell_grouped((uint64_t)(n + 0.5));
+	if (n < 9999.95e6)
+		snprintf(c.text, sizeof(c.text), "%.1f M", n / 1e6);
+	else
+		snprintf(c.text, sizeof(c.text), "%.1f G", n / 1e9);
+	return c;
 }

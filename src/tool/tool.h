@@ -28,6 +28,7 @@ struct lw_command {
 
 extern const char lw_tool_version[];
 
+int lw_cmd_bench(int argc, char **argv);
 int lw_cmd_probe(int argc, char **argv);
 int lw_cmd_run(int argc, char **argv);
 int lw_cmd_sim(int argc, char **argv);
@@ -42,6 +43,13 @@ void lw_tool_error(const char *format, ...) __attribute__((format(printf, 1, 2))
  * what was wrong with WHAT, leaves *out alone and returns -EINVAL or -ERANGE.
  */
 int lw_tool_parse_u64(const char *what, const char *s, uint64_t min, uint64_t max, uint64_t *out);
+
+/*
+ * Names with commas between them, into flags by the names' numbers; known(n) is the n-th name, or
+ * null. On failure says what was wrong with WHAT and returns -EINVAL or -ENOMEM.
+ */
+int lw_tool_read_names(const char *what, const char *list, const char *(*known)(size_t),
+		       bool *flags);
 
 /*
  * Points at "--help" after a usage error that was already reported; returns LW_EXIT_UNTOLD.
@@ -101,5 +109,25 @@ int lw_table_init(struct lw_table *t, const char *const titles[]);
 int lw_table_row(struct lw_table *t, const char *const cells[]);
 void lw_table_print(const struct lw_table *t, FILE *out);
 void lw_table_free(struct lw_table *t);
+
+struct lw_cell {
+	char text[40];
+};
+
+/* 1,234,567; and short enough for a column: 999,999 and then 1.0 M. */
+struct lw_cell lw_cell_grouped(uint64_t n);
+struct lw_cell lw_cell_brief(double n);
+
+/* gnuplot.c */
+
+/* Both say what is wrong and return 0 or -errno. */
+
+/* Is gnuplot here, and can a file be written to this place? Leaves nothing there. */
+int lw_plot_check(const char *path);
+/* Runs the script and puts its output, a whole SVG file, in this place. */
+int lw_plot_draw(const char *path, const char *script, size_t size);
+
+/* A string in gnuplot's quotes. */
+void lw_plot_quoted(const char *s, FILE *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char lw_tool_version[] = LW_VERSION;
 
@@ -44,6 +45,41 @@ int lw_tool_parse_u64(const char *what, const char *s, uint64_t min, uint64_t ma
 	}
 	*out = value;
 	return 0;
+}
+
+static int unknown_name(const char *what, const char *name, size_t length,
+			const char *(*known)(size_t))
+{
+	char *list = NULL;
+	size_t size;
+	FILE *out = open_memstream(&list, &size);
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t n = 0; known(n); n++)
+		fprintf(out, "%s%s", n ? ", " : "", known(n));
+	fclose(out);
+	lw_tool_error("%s: '%.*s' is none of %s", what, (int)length, name, list);
+	free(list);
+	return -EINVAL;
+}
+
+int lw_tool_read_names(const char *what, const char *list, const char *(*known)(size_t),
+		       bool *flags)
+{
+	for (;;) {
+		size_t length = strcspn(list, ","), n = 0;
+
+		while (known(n) &&
+		       (strlen(known(n)) != length || memcmp(known(n), list, length) != 0))
+			n++;
+		if (!known(n))
+			return unknown_name(what, list, length, known);
+		flags[n] = true;
+		if (list[length] == '\0')
+			return 0;
+		list += length + 1;
+	}
 }
 
 int lw_tool_usage_error(const char *command)
