@@ -10,6 +10,7 @@ static const struct lw_command commands[] = {
 	{"probe", lw_cmd_probe, "tell whether this host's KVM loses EOIs or keeps stale vectors"},
 	{"run", lw_cmd_run, "run a guest on KVM with Lapwing's interrupt controllers"},
 	{"sim", lw_cmd_sim, "simulate what each EOI policy costs, and loses"},
+	{"bench", lw_cmd_bench, "measure what operations cost, beside KVM's"},
 	{"help", cmd_help, "tell what a command does"},
 };
 
