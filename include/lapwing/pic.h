@@ -145,6 +145,13 @@ struct lw_pic_counters {
 
 struct lw_pic_counters lw_pic_counters(struct lw_pic *pic);
 
+/*
+ * All of it as text for people; the form may change. Returns the length; what does not fit in
+ * `size` bytes, the terminating zero included, is cut off. With a size of 0 `buf` may be null.
+ * Changes nothing, a poll that was asked for included, and runs no notification.
+ */
+size_t lw_pic_dump(struct lw_pic *pic, char *buf, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

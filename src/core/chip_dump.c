@@ -85,6 +85,8 @@ static void parts(struct lw_text *t, struct lw_chip *c)
 	}
 	for (uint32_t n = 0; n < c->nioapics; n++)
 		lw_ioapic_text(t, ioapic(c, n));
+	if (c->pic)
+		lw_pic_text(t, pic(c));
 }
 
 size_t lw_chip_dump(struct lw_chip *c, char *buf, size_t size)

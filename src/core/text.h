@@ -27,6 +27,7 @@ void lw_text_vectors(struct lw_text *text, const uint64_t *set, const uint64_t *
 /* The dumps of the parts, as a part of another's. */
 void lw_lapic_text(struct lw_text *text, const struct lw_lapic *lapic);
 void lw_ioapic_text(struct lw_text *text, const struct lw_ioapic *io);
+void lw_pic_text(struct lw_text *text, const struct lw_pic *pic);
 void lw_routes_text(struct lw_text *text, const struct lw_routes *routes);
 
 #pragma GCC visibility pop

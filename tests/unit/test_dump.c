@@ -252,6 +252,49 @@ static void routes_are_shown_by_gsi(void **state)
 				  "  gsi 63: pic slave pin 1\n");
 }
 
+static void open_with_pic(void)
+{
+	struct lw_chip_config config = rig_config();
+
+	rig_close(NULL);
+	config.pic = true;
+	rig_open(config, LW_EOI_ARMED, 0);
+}
+
+/* The guest's next read is still a poll after it. */
+static void the_8259s_are_shown_and_not_polled(void **state)
+{
+	struct lw_pic *pic;
+
+	(void)state;
+	open_with_pic();
+	pic = lw_chip_pic(rig.chip);
+	lw_pic_write(pic, 0x20, 0x11, 1);
+	assert_true(lw_pic_dump(pic, text, SPACE) < SPACE);
+	assert_true(says("waits for ICW2, icw1 11 "));
+	lw_pic_write(pic, 0x21, 0x30, 1);
+	lw_pic_write(pic, 0x21, 0x04, 1);
+	lw_pic_write(pic, 0x21, 0x01, 1);
+	lw_pic_write(pic, 0x4d0, 0x20, 1);
+	lw_pic_write(pic, 0x20, 0x80, 1); /* rotate in automatic EOI mode */
+	lw_pic_write(pic, 0x20, 0x6f, 1); /* special mask, a poll, ISR to be read */
+	assert_int_equal(lw_pic_line(pic, 3, 0, true), 0);
+	assert_int_equal(lw_pic_line(pic, 5, 7, true), 0);
+	assert_true(lw_pic_dump(pic, text, SPACE) < SPACE);
+	assert_true(
+		says("pic master: irr 28 isr 00 imr 00 elcr 20, lines 28\n"
+		     "  ready, icw1 11 icw2 30 icw3 04 icw4 01, IR7 lowest, special mask, rotates "
+		     "at automatic EOI, poll asked for, reads ISR\n"
+		     "pic slave: irr 00 isr 00 imr 00 elcr 00, lines 00\n"
+		     "  ready, "));
+	assert_true(says("  INT high, pin 3 by 0x1, pin 5 by 0x80\n"
+			 "  acknowledged 0 polled 0 spurious 0 ended 0 coalesced 0\n"));
+	assert_int_equal(lw_pic_read(pic, 0x20, 1), 0x83);
+	dump_chip();
+	assert_true(says("poll"));
+	assert_true(says("pic master: irr 20 isr 08 "));
+}
+
 static void the_chip_shows_all_its_parts(void **state)
 {
 	(void)state;
@@ -301,6 +344,7 @@ int main(void)
 		CASE(what_was_let_go_is_shown_so),
 		CASE(an_unknown_taker_is_anybody),
 		CASE(routes_are_shown_by_gsi),
+		CASE(the_8259s_are_shown_and_not_polled),
 		CASE(the_chip_shows_all_its_parts),
 		CASE(what_does_not_fit_is_cut_off),
 	};
