@@ -181,7 +181,7 @@ static void run(enum scan_rule rule, uint32_t flags, uint64_t seed)
 
 static struct figures run_all(enum scan_rule rule, uint32_t flags)
 {
-	uint64_t seeds = lw_test_quick() ? 40 : 1000;
+	uint64_t seeds = lw_test_quick() ? 40 : 400;
 
 	memset(&sum, 0, sizeof(sum));
 	for (uint64_t seed = 0; seed < seeds; seed++)
