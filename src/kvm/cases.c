@@ -174,6 +174,8 @@ static int run_in_vm(struct lw_vm *vm, const struct lw_pin_ops *pin, const struc
 	lw_vm_mailbox(vm, 0)->quiet = 1;
 	for (uint64_t i = 0; err == 0 && i < how->count; i++)
 		err = reuse_once(vm, c->reused, &result->seen, reason);
+	if (vm->backend)
+		result->seen.eoi_exits = lw_split_counters(vm->backend).superfluous;
 	return err;
 }
 
@@ -209,8 +211,9 @@ static int run_case(struct lw_probe *probe, const struct lw_pin_ops *pin, const 
 
 static void tell_progress(struct lw_probe *probe)
 {
-	/* Split: each case; in-kernel: calibration, and both orders of what is rerouted. */
-	const unsigned total = CASES + 1 + 1 + 2 * (CASES - 1);
+	/* Split, alone and through Lapwing: each case; in-kernel: calibration, and both orders of
+	 * what is rerouted. */
+	const unsigned total = 2 * CASES + 1 + 1 + 2 * (CASES - 1);
 
 	probe->done++;
 	if (probe->progress)
@@ -256,6 +259,17 @@ static void run_inkernel(struct lw_probe *probe, struct lw_mode_result *mode)
 		run_and_judge(probe, &lw_inkernel_pin, &cases[i], LW_HIGH_FIRST, mode);
 		run_and_judge(probe, &lw_inkernel_pin, &cases[i], LW_LOW_FIRST, mode);
 	}
+}
+
+void lw_probe_lapwing(struct lw_probe *probe, struct lw_mode_result *mode)
+{
+	*mode = (struct lw_mode_result){.name = "lapwing"};
+	mode->calibration.observer = LW_OBSERVER_EOI_EXIT;
+	if (!probe->kvm->split)
+		lw_reason_set(&mode->reason, -EPROTO, "this KVM offers no split irqchip");
+	for (size_t i = 0; i < CASES && probe->kvm->split; i++)
+		run_and_judge(probe, &lw_lapwing_pin, &cases[i], LW_HIGH_FIRST, mode);
+	lw_judge_mode(mode);
 }
 
 void lw_probe_run(struct lw_probe *probe, struct lw_mode_result modes[LW_PROBE_MODES])

@@ -38,6 +38,7 @@ struct lw_pin_ops {
 
 extern const struct lw_pin_ops lw_split_pin;
 extern const struct lw_pin_ops lw_inkernel_pin;
+extern const struct lw_pin_ops lw_lapwing_pin;
 
 /* Told after each case: so many of so many are done. */
 typedef void lw_probe_progress(void *context, unsigned done, unsigned total);
@@ -58,5 +59,11 @@ unsigned lw_case_bit(const char *name);
 
 /* Runs every case in both modes; what cannot be run is cannot-tell with its reason. */
 void lw_probe_run(struct lw_probe *probe, struct lw_mode_result modes[LW_PROBE_MODES]);
+
+/*
+ * The same in split mode through lapwing/kvm.h. Here superfluous counts every needless exit of the
+ * case, that of the interrupt in service included, and not only those of the reuses.
+ */
+void lw_probe_lapwing(struct lw_probe *probe, struct lw_mode_result *mode);
 
 #endif

@@ -52,6 +52,53 @@ const struct lw_pin_ops lw_split_pin = {
 	.arrived = split_arrived,
 };
 
+/* The same host through Lapwing: the pin is one of an I/O APIC that gives KVM its routes. */
+
+static int lapwing_route(struct lw_vm *vm, struct lw_pin_route to, struct lw_reason *reason)
+{
+	return lw_vm_write_rte(vm, SPLIT_PIN, to.cpu, to.vector, reason);
+}
+
+static int lapwing_reroute(struct lw_vm *vm, struct lw_pin_route to, enum lw_half_order order,
+			   struct lw_reason *reason)
+{
+	(void)order;
+	return lapwing_route(vm, to, reason);
+}
+
+static int lapwing_raise(struct lw_vm *vm, struct lw_pin_route routed, struct lw_reason *reason)
+{
+	(void)routed;
+	return lw_vm_backend_line(vm, SPLIT_PIN, true, reason);
+}
+
+static int lapwing_lower(struct lw_vm *vm, struct lw_reason *reason)
+{
+	return lw_vm_backend_line(vm, SPLIT_PIN, false, reason);
+}
+
+static int lapwing_arrived(struct lw_vm *vm, uint8_t vector, bool *arrived,
+			   struct lw_reason *reason)
+{
+	uint64_t rte = 0;
+
+	(void)vector;
+	(void)reason;
+	(void)lw_ioapic_rte(lw_split_ioapic(vm->backend), SPLIT_PIN, &rte);
+	*arrived = !(rte & LW_RTE_REMOTE_IRR);
+	return 0;
+}
+
+const struct lw_pin_ops lw_lapwing_pin = {
+	.irqchip = LW_VM_LAPWING,
+	.begin = split_begin,
+	.route = lapwing_route,
+	.reroute = lapwing_reroute,
+	.raise = lapwing_raise,
+	.lower = lapwing_lower,
+	.arrived = lapwing_arrived,
+};
+
 /*
  * In-kernel: the guest writes the RTE, because KVM_SET_IRQCHIP makes KVM rescan every vCPU while
  * a guest's write reaches only the old and the new target. A pin below 16 would raise the 8259

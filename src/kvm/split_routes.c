@@ -132,6 +132,7 @@ static bool rewritten(struct lw_split *s, uint32_t gsi, uint64_t rte)
 {
 	struct split_pin *p = &s->pin[gsi];
 	uint64_t before = p->seen;
+	bool waits = must_wait(s, gsi);
 
 	p->seen = rte;
 	if (!(rte & LW_RTE_MASK))
@@ -139,9 +140,10 @@ static bool rewritten(struct lw_split *s, uint32_t gsi, uint64_t rte)
 	lw_split_refresh(s, gsi);
 	if (!lw_set_test(s->dirty, gsi))
 		return false;
-	if (!is_half(s, before, rte))
+	/* By the time of the EOI the other half has been written, if it ever is. */
+	if (waits || !is_half(s, before, rte))
 		p->flags |= DUE;
-	return must_wait(s, gsi);
+	return waits;
 }
 
 /* The op does not say which pin. */

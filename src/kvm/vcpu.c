@@ -81,6 +81,8 @@ int lw_vcpu_create(struct lw_vcpu *vcpu, const struct lw_kvm *kvm, struct lw_rea
 	err = set_cpuid(vcpu, kvm);
 	if (err == 0)
 		err = set_registers(vcpu);
+	if (err == 0 && vcpu->vm->backend)
+		err = lw_split_vcpu(vcpu->vm->backend, vcpu->number, vcpu->fd, vcpu->number);
 	if (err < 0)
 		return lw_reason_set(reason, err, "cannot set vCPU %u up", vcpu->number);
 	/* Without the counters there is one way less to tell; no error. */
@@ -118,18 +120,26 @@ static enum lw_vm_event port_write(struct lw_vcpu *vcpu)
 	}
 }
 
-static enum lw_vm_event one_exit(struct lw_vcpu *vcpu)
+static enum lw_vm_event eoi_exit(struct lw_vcpu *vcpu)
 {
 	struct lw_vm *vm = vcpu->vm;
+	uint8_t vector = vcpu->run->eoi.vector;
+	int err = vm->backend ? lw_split_eoi(vm->backend, vcpu->number, vector) : 0;
+
+	pthread_mutex_lock(&vm->lock);
+	vcpu->eoi_exits[vector]++;
+	pthread_mutex_unlock(&vm->lock);
+	return err < 0 ? broke(vcpu, err, "no end for vector", vector) : LW_VM_NOTHING;
+}
+
+static enum lw_vm_event one_exit(struct lw_vcpu *vcpu)
+{
 
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
 		return port_write(vcpu);
 	case KVM_EXIT_IOAPIC_EOI:
-		pthread_mutex_lock(&vm->lock);
-		vcpu->eoi_exits[vcpu->run->eoi.vector]++;
-		pthread_mutex_unlock(&vm->lock);
-		return LW_VM_NOTHING;
+		return eoi_exit(vcpu);
 	case KVM_EXIT_INTR:
 		return LW_VM_NOTHING;
 	case KVM_EXIT_INTERNAL_ERROR:

@@ -21,10 +21,31 @@
 #define MSR_PV_EOI      0x4b564d04
 #define PV_EOI_ENABLE   1
 
+static int create_backend(struct lw_vm *vm)
+{
+	struct lw_split_config config = {
+		.vm_fd = vm->fd,
+		.flags = LW_SPLIT_FAST,
+		.nvcpus = LW_VM_CPUS,
+		.pins = IOAPIC_PINS,
+		.version = 0x11,
+	};
+	struct lw_split *backend = aligned_alloc(LW_SPLIT_ALIGN, lw_split_size(&config));
+	int err = backend ? lw_split_init(backend, &config) : -ENOMEM;
+
+	if (err < 0)
+		free(backend);
+	else
+		vm->backend = backend;
+	return err;
+}
+
 static int create_irqchip(struct lw_vm *vm)
 {
 	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {IOAPIC_PINS}};
 
+	if (vm->irqchip == LW_VM_LAPWING)
+		return create_backend(vm);
 	if (vm->irqchip == LW_VM_SPLIT)
 		return ioctl(vm->fd, KVM_ENABLE_CAP, &split) < 0 ? -errno : 0;
 	return ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 ? -errno : 0;
@@ -112,6 +133,9 @@ bool lw_vm_destroy(struct lw_vm *vm)
 		return false;
 	for (unsigned i = 0; i < LW_VM_CPUS; i++)
 		lw_vcpu_release(&vm->vcpu[i]);
+	if (vm->backend)
+		lw_split_close(vm->backend);
+	free(vm->backend);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->ram)
@@ -259,6 +283,30 @@ int lw_vm_route(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		err = lw_reason_set(reason, -errno, "cannot route vector 0x%x", vector);
 	free(table);
 	return err;
+}
+
+int lw_vm_write_rte(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
+		    struct lw_reason *reason)
+{
+	const uint8_t reg = (uint8_t)(0x10 + 2 * pin);
+	const uint32_t half[] = {cpu << 24, (uint32_t)LW_RTE_LEVEL | vector};
+	int err = 0;
+
+	for (unsigned i = 0; err == 0 && i < 2; i++) {
+		const uint8_t select = (uint8_t)(reg + 1 - i);
+
+		err = lw_split_mmio_write(vm->backend, 0, &select, sizeof(select));
+		if (err == 0)
+			err = lw_split_mmio_write(vm->backend, 0x10, &half[i], sizeof(half[i]));
+	}
+	return err < 0 ? lw_reason_set(reason, err, "cannot route vector 0x%x", vector) : 0;
+}
+
+int lw_vm_backend_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason)
+{
+	int err = lw_split_line(vm->backend, pin, 0, level);
+
+	return err < 0 ? lw_reason_set(reason, err, "cannot set pin %u", pin) : 0;
 }
 
 int lw_vm_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason)

@@ -20,6 +20,7 @@
 enum lw_vm_irqchip {
 	LW_VM_SPLIT,
 	LW_VM_INKERNEL,
+	LW_VM_LAPWING, /* split, and lapwing/kvm.h is what it is split with */
 };
 
 enum lw_vm_event {
@@ -60,6 +61,7 @@ struct lw_vm {
 	int fd;
 	size_t run_size;
 	uint8_t *ram;
+	struct lw_split *backend; /* LW_VM_LAPWING */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct lw_reason broken;
@@ -113,6 +115,10 @@ int lw_vm_msi(struct lw_vm *vm, unsigned cpu, uint8_t vector, bool level, struct
 /* Split only: the routing table becomes this one level-triggered pin. */
 int lw_vm_route(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		struct lw_reason *reason);
+/* LW_VM_LAPWING only: a guest's write of an RTE, high half first; a device's line. */
+int lw_vm_write_rte(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
+		    struct lw_reason *reason);
+int lw_vm_backend_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason);
 /* In-kernel only. */
 int lw_vm_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason);
 int lw_vm_remote_irr(struct lw_vm *vm, uint32_t pin, bool *remote_irr, struct lw_reason *reason);

@@ -97,7 +97,7 @@ static void on_progress(void *context, unsigned done, unsigned total)
 
 static int probe_and_report(const struct options *options, const struct lw_kvm *kvm)
 {
-	struct lw_mode_result modes[LW_PROBE_MODES];
+	struct lw_mode_result modes[LW_PROBE_MODES], lapwing;
 	struct lw_progress bar;
 	struct lw_probe probe = {
 		.kvm = kvm,
@@ -106,19 +106,26 @@ static int probe_and_report(const struct options *options, const struct lw_kvm *
 		.progress = on_progress,
 		.context = &bar,
 	};
+	struct lw_probe_report report = {
+		.count = options->count,
+		.modes = modes,
+		.mode_count = LW_PROBE_MODES,
+		.lapwing = &lapwing,
+	};
 	struct utsname host;
 	int err;
 
 	if (uname(&host) < 0)
 		return -errno;
+	report.kernel = host.release;
 	lw_progress_start(&bar, "probing", 0);
 	lw_probe_run(&probe, modes);
+	lw_probe_lapwing(&probe, &lapwing);
 	lw_progress_end(&bar);
 	if (options->json)
-		err = lw_tool_print_json(
-			lw_probe_json(host.release, options->count, modes, LW_PROBE_MODES));
+		err = lw_tool_print_json(lw_probe_json(&report));
 	else
-		err = lw_probe_print(host.release, options->count, modes, LW_PROBE_MODES, stdout);
+		err = lw_probe_print(&report, stdout);
 	return err < 0 ? err : lw_verdict_exit_status(modes, LW_PROBE_MODES);
 }
 

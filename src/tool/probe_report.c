@@ -49,21 +49,22 @@ static json_t *mode_json(const struct lw_mode_result *mode)
 			 mode->pending ? "pending" : "in-service", "cases", cases);
 }
 
-json_t *lw_probe_json(const char *kernel, uint64_t count, const struct lw_mode_result *modes,
-		      size_t mode_count)
+json_t *lw_probe_json(const struct lw_probe_report *report)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < mode_count; i++)
-		list = append(list, mode_json(&modes[i]));
-	return json_pack("{s:s, s:s, s:I, s:o}", "lapwing", lw_tool_version, "kernel", kernel,
-			 "count", (json_int_t)count, "modes", list);
+	for (size_t i = 0; i < report->mode_count; i++)
+		list = append(list, mode_json(&report->modes[i]));
+	return json_pack("{s:s, s:s, s:I, s:o, s:o}", "lapwing", lw_tool_version, "kernel",
+			 report->kernel, "count", (json_int_t)report->count, "modes", list,
+			 "through_lapwing", mode_json(report->lapwing));
 }
+
+static const char *const arrivals[] = {"-", "arrived", "LOST"};
 
 static int add_case(struct lw_table *table, const struct lw_mode_result *mode,
 		    const struct lw_case_result *result)
 {
-	static const char *const arrivals[] = {"-", "arrived", "LOST"};
 	char exits[48] = "?";
 	char name[64];
 
@@ -187,29 +188,89 @@ static void print_reasons(const struct lw_mode_result *mode, FILE *out)
 	}
 }
 
-int lw_probe_print(const char *kernel, uint64_t count, const struct lw_mode_result *modes,
-		   size_t mode_count, FILE *out)
+static int print_table(const struct lw_probe_report *report, FILE *out)
 {
 	static const char *const titles[] = {"irqchip",         "case",    "EOI in flight",
 					     ">needless exits", "verdict", NULL};
 	struct lw_table table;
 	int err = lw_table_init(&table, titles);
 
-	for (size_t i = 0; err == 0 && i < mode_count; i++) {
-		for (size_t j = 0; err == 0 && j < modes[i].case_count; j++)
-			err = add_case(&table, &modes[i], &modes[i].cases[j]);
+	for (size_t i = 0; err == 0 && i < report->mode_count; i++) {
+		const struct lw_mode_result *mode = &report->modes[i];
+
+		for (size_t j = 0; err == 0 && j < mode->case_count; j++)
+			err = add_case(&table, mode, &mode->cases[j]);
 	}
 	if (err == 0) {
-		fprintf(out, "KVM of Linux %s, each vector reused %" PRIu64 " times\n\n", kernel,
-			count);
+		fprintf(out, "KVM of Linux %s, each vector reused %" PRIu64 " times\n\n",
+			report->kernel, report->count);
 		lw_table_print(&table, out);
 	}
 	lw_table_free(&table);
-	for (size_t i = 0; err == 0 && i < mode_count; i++) {
-		print_mode(&modes[i], out);
-		print_reasons(&modes[i], out);
+	return err;
+}
+
+static const struct lw_case_result *find_case(const struct lw_mode_result *mode, const char *name)
+{
+	for (size_t i = 0; i < mode->case_count; i++) {
+		if (strcmp(mode->cases[i].name, name) == 0)
+			return &mode->cases[i];
 	}
-	if (err == 0 && rewrite_lost(modes, mode_count))
+	return NULL;
+}
+
+static int add_comparison(struct lw_table *table, const struct lw_mode_result *split,
+			  const struct lw_case_result *mine)
+{
+	const struct lw_case_result *other = find_case(split, mine->name);
+	char exits[48] = "?", less[48] = "?";
+
+	if (other && other->superfluous_known)
+		snprintf(exits, sizeof(exits), "%" PRIu64, other->superfluous);
+	if (mine->superfluous_known)
+		snprintf(less, sizeof(less), "%" PRIu64, mine->superfluous);
+	return lw_table_row(table, (const char *const[]){mine->name,
+							 other ? arrivals[other->arrival] : "?",
+							 arrivals[mine->arrival], exits, less});
+}
+
+/* The last lines: what a VMM on this library makes of the host as it is. */
+static int print_comparison(const struct lw_probe_report *report, FILE *out)
+{
+	static const char *const titles[] = {
+		"case", "EOI in flight", "through Lapwing", ">needless exits", ">through Lapwing",
+		NULL};
+	const struct lw_mode_result *mine = report->lapwing;
+	struct lw_table table;
+	int err;
+
+	fprintf(out, "\nThe same host through Lapwing (split): %s\n",
+		lw_verdict_name(mine->verdict));
+	if (mine->reason.text[0])
+		fprintf(out, "(%s)\n", mine->reason.text);
+	print_reasons(mine, out);
+	if (!mine->case_count)
+		return 0;
+	err = lw_table_init(&table, titles);
+	for (size_t i = 1; err == 0 && i < mine->case_count; i++)
+		err = add_comparison(&table, &report->modes[0], &mine->cases[i]);
+	if (err == 0) {
+		fputc('\n', out);
+		lw_table_print(&table, out);
+	}
+	lw_table_free(&table);
+	return err;
+}
+
+int lw_probe_print(const struct lw_probe_report *report, FILE *out)
+{
+	int err = print_table(report, out);
+
+	for (size_t i = 0; err == 0 && i < report->mode_count; i++) {
+		print_mode(&report->modes[i], out);
+		print_reasons(&report->modes[i], out);
+	}
+	if (err == 0 && rewrite_lost(report->modes, report->mode_count))
 		fputs("\nvector-rewrite: every kernel known loses the EOI of an interrupt whose "
 		      "vector\n"
 		      "the guest changes while it is served. A guest that masks the pin and waits "
@@ -217,5 +278,5 @@ int lw_probe_print(const char *kernel, uint64_t count, const struct lw_mode_resu
 		      "the EOI before it does so is safe. --ignore vector-rewrite asks about the "
 		      "rest.\n",
 		      out);
-	return err;
+	return err < 0 ? err : print_comparison(report, out);
 }

@@ -36,6 +36,13 @@ text, status = sys.argv[1], int(sys.argv[2])
 report = json.load(open(text))
 assert report["kernel"] == os.uname().release and report["count"] == 200
 order = ["clean", "cannot-tell", "stale", "loses-eoi"]
+mine = report["through_lapwing"]
+if mine["cases"]:
+    assert mine["mode"] == "lapwing" and mine["verdict"] == "clean", mine
+    assert all(case["eoi_arrived"] is not False for case in mine["cases"]), mine
+    few = {case["case"]: case["superfluous"] for case in mine["cases"]}
+    assert few["control"] == few["moved-in-service"] == few["vector-rewrite"] == 0, few
+    assert few["coincidence"] <= 1, few
 verdicts = []
 for mode in report["modes"]:
     verdicts.append(mode["verdict"])
@@ -71,5 +78,7 @@ check_says "the table names the kernel" out "^KVM of Linux $(uname -r), .* 20 ti
 json_to_full() {
 	"$LAPWING" probe --json --count 2 >/dev/full
 }
+check "the last lines compare" sh -c "tail -1 '$tap_dir/out' | grep -q '^vector-rewrite '"
+
 check_exit "a full standard output" 2 json_to_full
 finish

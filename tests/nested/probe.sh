@@ -13,6 +13,29 @@ verdicts() {
 print(*(m["mode"] + "=" + m["verdict"] for m in json.load(sys.stdin)["modes"]))' <"$1"
 }
 
+# compare FILE: what a VMM on the split backend makes of the same kernel.
+compare() {
+	python3 - "$1" "$kernel" <<'PY'
+import json, sys
+report, kernel = json.load(open(sys.argv[1])), sys.argv[2]
+itself = {c["case"]: c for c in report["modes"][0]["cases"]}
+mine = {c["case"]: c for c in report["through_lapwing"]["cases"]}
+for name in ("moved-in-service", "coincidence", "vector-rewrite"):
+    one, two = itself[name], mine[name]
+    print(f"# {name}: arrived {one['eoi_arrived']}, needless {one['superfluous']}; "
+          f"through Lapwing arrived {two['eoi_arrived']}, needless {two['superfluous']}")
+assert mine["moved-in-service"]["eoi_arrived"] and mine["vector-rewrite"]["eoi_arrived"]
+assert mine["moved-in-service"]["superfluous"] == mine["vector-rewrite"]["superfluous"] == 0
+assert mine["coincidence"]["superfluous"] <= 1
+assert itself["vector-rewrite"]["eoi_arrived"] is False
+if kernel == "6.1":
+    assert itself["moved-in-service"]["eoi_arrived"] is False
+if kernel == "6.12":
+    assert itself["moved-in-service"]["superfluous"] == itself["coincidence"]["superfluous"] == 200
+    assert mine["coincidence"]["superfluous"] == 1
+PY
+}
+
 if [ ! -x "$tool" ]; then
 	skip "probe on linux $kernel" "no $tool: ./x build"
 	finish
@@ -33,6 +56,7 @@ if check "stock linux $kernel: the probe tells something" test "$status" -le 1; 
 	esac
 	# Another verdict than the known one means that the distribution picked something up.
 	[ "$found" = "$known" ] || note "news: stock linux $kernel used to be $known"
+	check "nothing lost and nothing left through Lapwing" compare "$tap_dir/stock"
 	check "its exit status is the verdict's" test "$status" -eq \
 		"$(grep -qE 'loses-eoi|stale' <<<"$found" && echo 1 || echo 0)"
 fi

@@ -37,9 +37,33 @@ static const struct lw_mode_result modes[] = {
 	},
 };
 
+static const struct lw_mode_result lapwing = {
+	.name = "lapwing",
+	.calibration = {.observer = LW_OBSERVER_EOI_EXIT},
+	.case_count = 2,
+	.cases = {{.name = "control",
+		   .counted = true,
+		   .arrival = LW_ARRIVED,
+		   .seen = {.reuses = 200},
+		   .superfluous_known = true},
+		  {.name = "coincidence",
+		   .counted = true,
+		   .seen = {.reuses = 200},
+		   .superfluous = 1,
+		   .superfluous_known = true}},
+};
+
+static const struct lw_probe_report report = {
+	.kernel = "6.12.1",
+	.count = 200,
+	.modes = modes,
+	.mode_count = 2,
+	.lapwing = &lapwing,
+};
+
 static void json_has_the_documented_shape(void **state)
 {
-	json_t *root = lw_probe_json("6.12.1", 200, modes, 2);
+	json_t *root = lw_probe_json(&report);
 	const char *release, *verdict, *observer, *rerouted, *name;
 	json_t *cases, *order, *arrived, *superfluous, *reason;
 	int reuses, counted;
@@ -65,12 +89,15 @@ static void json_has_the_documented_shape(void **state)
 	assert_int_equal(json_integer_value(superfluous), 200);
 	assert_int_equal(reuses, 200);
 	assert_true(counted);
+	cases = json_object_get(json_object_get(root, "through_lapwing"), "cases");
+	superfluous = json_object_get(json_array_get(cases, 1), "superfluous");
+	assert_int_equal(json_integer_value(superfluous), 1);
 	json_decref(root);
 }
 
 static void json_says_null_where_nothing_is_known(void **state)
 {
-	json_t *root = lw_probe_json("6.12.1", 200, modes, 2);
+	json_t *root = lw_probe_json(&report);
 	json_t *mode = json_array_get(json_object_get(root, "modes"), 1);
 	json_t *one = json_array_get(json_object_get(mode, "cases"), 0);
 
@@ -93,7 +120,7 @@ static void text_tells_people(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	assert_int_equal(lw_probe_print("6.12.1", 200, modes, 2, out), 0);
+	assert_int_equal(lw_probe_print(&report, out), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "KVM of Linux 6.12.1, each vector reused 200 times"));
 	assert_non_null(strstr(text, "200 of 200"));
@@ -101,6 +128,47 @@ static void text_tells_people(void **state)
 	assert_non_null(strstr(text, "\nsplit: stale\nMoving an interrupt does not lose it"));
 	assert_non_null(strstr(text, "\nin-kernel: cannot-tell\n(nothing shows)"));
 	assert_non_null(strstr(text, "vector-rewrite: every kernel known loses"));
+	assert_non_null(strstr(text, "\nThe same host through Lapwing (split): clean\n"));
+	free(text);
+}
+
+static void the_last_line_compares(void **state)
+{
+	char *text = NULL, *last;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int itself = 0, through = 0;
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(lw_probe_print(&report, out), 0);
+	fclose(out);
+	text[size - 1] = '\0';
+	last = strrchr(text, '\n') + 1;
+	assert_int_equal(sscanf(last, "coincidence - - %d %d", &itself, &through), 2);
+	assert_int_equal(itself, 200);
+	assert_int_equal(through, 1);
+	free(text);
+}
+
+static void a_host_without_split_is_told_once(void **state)
+{
+	struct lw_mode_result none = {
+		.name = "lapwing",
+		.verdict = LW_CANNOT_TELL,
+		.reason = {"this KVM offers no split irqchip"},
+	};
+	struct lw_probe_report without = report;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	without.lapwing = &none;
+	assert_int_equal(lw_probe_print(&without, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "(split): cannot-tell\n(this KVM offers no split irqchip)\n"));
 	free(text);
 }
 
@@ -117,13 +185,16 @@ static void a_loss_in_vector_rewrite_alone_is_told_apart(void **state)
 			   .arrival = LW_LOST,
 			   .verdict = LW_LOSES_EOI}},
 	};
+	struct lw_probe_report one = report;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	(void)state;
 	assert_non_null(out);
-	assert_int_equal(lw_probe_print("6.12.1", 200, &mode, 1, out), 0);
+	one.modes = &mode;
+	one.mode_count = 1;
+	assert_int_equal(lw_probe_print(&one, out), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "\nsplit: loses-eoi, but only in vector-rewrite; clean "
 				     "otherwise\nMoving interrupts costs"));
@@ -136,6 +207,8 @@ int main(void)
 		cmocka_unit_test(json_has_the_documented_shape),
 		cmocka_unit_test(json_says_null_where_nothing_is_known),
 		cmocka_unit_test(text_tells_people),
+		cmocka_unit_test(the_last_line_compares),
+		cmocka_unit_test(a_host_without_split_is_told_once),
 		cmocka_unit_test(a_loss_in_vector_rewrite_alone_is_told_apart),
 	};
 
