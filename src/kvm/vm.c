@@ -288,16 +288,19 @@ int lw_vm_route(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 int lw_vm_write_rte(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		    struct lw_reason *reason)
 {
-	const uint8_t reg = (uint8_t)(0x10 + 2 * pin);
-	const uint32_t half[] = {cpu << 24, (uint32_t)LW_RTE_LEVEL | vector};
+	const uint8_t low = (uint8_t)(0x10 + 2 * pin), high = (uint8_t)(low + 1);
+	const uint32_t route = (uint32_t)LW_RTE_LEVEL | vector;
+	const struct {
+		uint8_t reg;
+		uint32_t value;
+	} write[] = {{low, route | (uint32_t)LW_RTE_MASK}, {high, cpu << 24}, {low, route}};
 	int err = 0;
 
-	for (unsigned i = 0; err == 0 && i < 2; i++) {
-		const uint8_t select = (uint8_t)(reg + 1 - i);
-
-		err = lw_split_mmio_write(vm->backend, 0, &select, sizeof(select));
+	for (unsigned i = 0; err == 0 && i < sizeof(write) / sizeof(write[0]); i++) {
+		err = lw_split_mmio_write(vm->backend, 0, &write[i].reg, sizeof(write[i].reg));
 		if (err == 0)
-			err = lw_split_mmio_write(vm->backend, 0x10, &half[i], sizeof(half[i]));
+			err = lw_split_mmio_write(vm->backend, 0x10, &write[i].value,
+						  sizeof(write[i].value));
 	}
 	return err < 0 ? lw_reason_set(reason, err, "cannot route vector 0x%x", vector) : 0;
 }

@@ -115,7 +115,7 @@ int lw_vm_msi(struct lw_vm *vm, unsigned cpu, uint8_t vector, bool level, struct
 /* Split only: the routing table becomes this one level-triggered pin. */
 int lw_vm_route(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		struct lw_reason *reason);
-/* LW_VM_LAPWING only: a guest's write of an RTE, high half first; a device's line. */
+/* LW_VM_LAPWING only: a guest's write of an RTE, masked meanwhile; a device's line. */
 int lw_vm_write_rte(struct lw_vm *vm, uint32_t pin, unsigned cpu, uint8_t vector,
 		    struct lw_reason *reason);
 int lw_vm_backend_line(struct lw_vm *vm, uint32_t pin, bool level, struct lw_reason *reason);

@@ -15,15 +15,17 @@ print(*(m["mode"] + "=" + m["verdict"] for m in json.load(sys.stdin)["modes"]))'
 
 # compare FILE: what a VMM on the split backend makes of the same kernel.
 compare() {
-	python3 - "$1" "$kernel" <<'PY'
+	python3 - "$1" "$kernel" "$tap_dir/compared" <<'PY'
 import json, sys
+said = open(sys.argv[3], "w")
 report, kernel = json.load(open(sys.argv[1])), sys.argv[2]
 itself = {c["case"]: c for c in report["modes"][0]["cases"]}
 mine = {c["case"]: c for c in report["through_lapwing"]["cases"]}
 for name in ("moved-in-service", "coincidence", "vector-rewrite"):
     one, two = itself[name], mine[name]
-    print(f"# {name}: arrived {one['eoi_arrived']}, needless {one['superfluous']}; "
-          f"through Lapwing arrived {two['eoi_arrived']}, needless {two['superfluous']}")
+    print(f"{name}: arrived {one['eoi_arrived']}, needless {one['superfluous']}; "
+          f"through Lapwing arrived {two['eoi_arrived']}, needless {two['superfluous']}",
+          file=said)
 assert mine["moved-in-service"]["eoi_arrived"] and mine["vector-rewrite"]["eoi_arrived"]
 assert mine["moved-in-service"]["superfluous"] == mine["vector-rewrite"]["superfluous"] == 0
 assert mine["coincidence"]["superfluous"] <= 1
@@ -57,6 +59,7 @@ if check "stock linux $kernel: the probe tells something" test "$status" -le 1; 
 	# Another verdict than the known one means that the distribution picked something up.
 	[ "$found" = "$known" ] || note "news: stock linux $kernel used to be $known"
 	check "nothing lost and nothing left through Lapwing" compare "$tap_dir/stock"
+	while read -r line; do note "$line"; done <"$tap_dir/compared"
 	check "its exit status is the verdict's" test "$status" -eq \
 		"$(grep -qE 'loses-eoi|stale' <<<"$found" && echo 1 || echo 0)"
 fi
