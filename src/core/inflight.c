@@ -200,6 +200,11 @@ static LW_COLD void sent_level(struct lw_ioapic *io, struct lw_pin *p, const str
 	tell_record(io, p, true);
 }
 
+void lw_pin_adopt(struct lw_ioapic *io, struct lw_pin *p, const struct lw_takers *takers)
+{
+	sent_level(io, p, takers);
+}
+
 void lw_pin_send_level(struct lw_ioapic *io, struct lw_pin *p)
 {
 	uint32_t n = lw_pin_number(io, p);

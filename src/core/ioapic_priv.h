@@ -179,6 +179,15 @@ void lw_pin_send_level(struct lw_ioapic *io, struct lw_pin *p);
 /* A level pin delivers whenever nothing stands against it. */
 void lw_pin_service(struct lw_ioapic *io, struct lw_pin *p);
 
+/* It is in flight already, to these: at least one, or who knows whom. */
+void lw_pin_adopt(struct lw_ioapic *io, struct lw_pin *p, const struct lw_takers *takers);
+
+/* All pins are others now: make anew what follows from them. */
+void lw_ioapic_derive(struct lw_ioapic *io);
+
+/* ops->route for every level route: as if all were set at once, or taken away. */
+void lw_ioapic_tell_routes(struct lw_ioapic *io, bool there);
+
 /* Note whether anybody took the pin's last attempt. */
 void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused);
 

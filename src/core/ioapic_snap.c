@@ -118,7 +118,7 @@ static void walk_resample(struct lw_snap *s, struct lw_ioapic *io)
 }
 
 /* What follows from the pins. An index is in the order of pins then, which nobody can tell. */
-static void derive(struct lw_ioapic *io)
+void lw_ioapic_derive(struct lw_ioapic *io)
 {
 	io->owed = false;
 	io->refused = 0;
@@ -163,7 +163,7 @@ void lw_ioapic_walk(struct lw_snap *s, void *chip)
 		return;
 	io->select = select;
 	io->id = id;
-	derive(io);
+	lw_ioapic_derive(io);
 }
 
 /* ---- the calls ---- */
@@ -190,8 +190,7 @@ size_t lw_ioapic_save(struct lw_ioapic *io, void *buf, size_t size)
 	return bytes;
 }
 
-/* The routes there are, to whoever counts them: as if all were set at once, or taken away. */
-static void tell_routes(struct lw_ioapic *io, bool there)
+void lw_ioapic_tell_routes(struct lw_ioapic *io, bool there)
 {
 	const struct lw_msg none = {0};
 
@@ -211,10 +210,10 @@ int lw_ioapic_restore(struct lw_ioapic *io, const void *buf, size_t size)
 	err = lw_snap_check(SNAP_IOAPIC, lw_ioapic_walk, io, buf, size);
 	if (!err) {
 		lw_ioapic_tell_records(io, false);
-		tell_routes(io, false);
+		lw_ioapic_tell_routes(io, false);
 		lw_snap_apply(lw_ioapic_walk, io, buf, size);
 		lw_ioapic_tell_records(io, true);
-		tell_routes(io, true);
+		lw_ioapic_tell_routes(io, true);
 	}
 	unlock(io);
 	lw_ioapic_drain(io);

@@ -116,6 +116,13 @@ struct lw_lapic {
 	uint32_t vcpu;
 };
 
+/* All its state, in a copy: struct shared as plain words but for what follows from the rest. */
+struct lw_lapic_image {
+	uint64_t posted[POSTED_WORDS];
+	uint32_t dirty, idle, errors, ldr, dfr, svr, mode;
+	struct owned own;
+};
+
 _Static_assert(sizeof(struct lw_lapic) <= LW_LAPIC_SIZE, "LW_LAPIC_SIZE is too small");
 
 #define load(field)         atomic_load_explicit(&(field), memory_order_relaxed)
@@ -174,6 +181,17 @@ void lw_lapic_listen(struct lw_lapic *lapic);
 
 /* TPR takes a new value, and PPR follows. */
 void lw_lapic_set_tpr(struct lw_lapic *lapic, uint32_t tpr);
+
+/* The state as it is. And: put another in its place, and tell whoever keeps something of it; or
+ * -EINVAL if it can't be. */
+void lw_lapic_copy_out(const struct lw_lapic *lapic, struct lw_lapic_image *image);
+int lw_lapic_put(struct lw_lapic *lapic, const struct lw_lapic_image *image);
+
+/* A count that began as `tmict` has `left` to go, from now on. */
+void lw_lapic_resume_count(struct lw_lapic *lapic, uint32_t tmict, uint32_t left);
+
+/* What the version register says. */
+uint32_t lw_lapic_version(void);
 
 /* The bits of a register that a write keeps. */
 uint32_t lw_lapic_writable(uint32_t offset);

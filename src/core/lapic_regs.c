@@ -65,6 +65,11 @@ uint32_t lw_lapic_writable(uint32_t offset)
 	return regs[offset >> 4].writable;
 }
 
+uint32_t lw_lapic_version(void)
+{
+	return VERSION;
+}
+
 /* The row of an offset, with the rights in the present mode; with none if there is no such register
  * in it. */
 static struct reg row_of(const struct lw_lapic *l, uint32_t offset)

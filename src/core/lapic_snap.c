@@ -5,13 +5,6 @@
 #include "lapic_priv.h"
 #include "snapshot.h"
 
-/* `struct shared` as plain words but for what follows from the rest, and struct owned. */
-struct image {
-	uint64_t posted[POSTED_WORDS];
-	uint32_t dirty, idle, errors, ldr, dfr, svr, mode;
-	struct owned own;
-};
-
 #define BELOW_FIRST (lw_bit(LW_FIRST_VECTOR) - 1u)
 
 /* ---- what can be ---- */
@@ -21,7 +14,7 @@ static bool are_vectors(const uint64_t set[LW_SET_WORDS])
 	return !(set[0] & BELOW_FIRST);
 }
 
-static bool registers_can_be(const struct image *i)
+static bool registers_can_be(const struct lw_lapic_image *i)
 {
 	const struct owned *o = &i->own;
 
@@ -35,7 +28,7 @@ static bool registers_can_be(const struct image *i)
 }
 
 /* Whoever posts marks the word, and owes a kick. */
-static bool posted_can_be(const struct image *i)
+static bool posted_can_be(const struct lw_lapic_image *i)
 {
 	for (uint32_t w = 0; w < POSTED_WORDS; w++)
 		if (i->posted[w] && (i->idle || !(i->dirty >> w & 1u)))
@@ -44,7 +37,7 @@ static bool posted_can_be(const struct image *i)
 	       are_vectors(i->posted + LW_SET_WORDS);
 }
 
-static bool mode_can_be(const struct image *i)
+static bool mode_can_be(const struct lw_lapic_image *i)
 {
 	if (i->mode > LW_LAPIC_X2APIC || !lw_lapic_base_can_be(&i->own))
 		return false;
@@ -54,7 +47,7 @@ static bool mode_can_be(const struct image *i)
 	return i->mode == LW_LAPIC_XAPIC || !i->own.xapic_only;
 }
 
-static bool lvts_can_be(const struct image *i)
+static bool lvts_can_be(const struct lw_lapic_image *i)
 {
 	const struct owned *o = &i->own;
 
@@ -73,7 +66,7 @@ static bool lvts_can_be(const struct image *i)
 }
 
 /* One of the two timers at most, and only the one that LVT timer's mode names. */
-static bool timer_can_be(const struct image *i)
+static bool timer_can_be(const struct lw_lapic_image *i)
 {
 	const struct timer *t = &i->own.timer;
 	uint32_t mode = LVT_TIMER_MODE(i->own.lvt[LVT_TIMER]);
@@ -133,7 +126,7 @@ static void walk_owned(struct lw_snap *s, struct owned *o)
 	lw_snap_u64(s, &o->base);
 }
 
-static void walk_image(struct lw_snap *s, struct image *i)
+static void walk_image(struct lw_snap *s, struct lw_lapic_image *i)
 {
 	lw_snap_u64s(s, i->posted, POSTED_WORDS);
 	lw_snap_u32(s, &i->dirty);
@@ -146,7 +139,7 @@ static void walk_image(struct lw_snap *s, struct image *i)
 	walk_owned(s, &i->own);
 }
 
-static void copy_out(const struct lw_lapic *l, struct image *i)
+void lw_lapic_copy_out(const struct lw_lapic *l, struct lw_lapic_image *i)
 {
 	for (uint32_t w = 0; w < POSTED_WORDS; w++)
 		i->posted[w] = load(l->shared.posted[w]);
@@ -162,7 +155,7 @@ static void copy_out(const struct lw_lapic *l, struct image *i)
 		memset(i->own.irr, 0, sizeof(i->own.irr));
 }
 
-static void copy_in(struct lw_lapic *l, const struct image *i)
+static void copy_in(struct lw_lapic *l, const struct lw_lapic_image *i)
 {
 	for (uint32_t w = 0; w < POSTED_WORDS; w++)
 		store(l->shared.posted[w], i->posted[w]);
@@ -178,16 +171,21 @@ static void copy_in(struct lw_lapic *l, const struct image *i)
 	lw_lapic_derive(l);
 }
 
+static bool can_be(const struct lw_lapic_image *i)
+{
+	return registers_can_be(i) && posted_can_be(i) && mode_can_be(i) && lvts_can_be(i) &&
+	       timer_can_be(i);
+}
+
 void lw_lapic_walk(struct lw_snap *s, void *lapic)
 {
 	struct lw_lapic *l = lapic;
-	struct image i;
+	struct lw_lapic_image i;
 
 	same(s, l);
-	copy_out(l, &i);
+	lw_lapic_copy_out(l, &i);
 	walk_image(s, &i);
-	lw_snap_must(s, registers_can_be(&i) && posted_can_be(&i) && mode_can_be(&i) &&
-				lvts_can_be(&i) && timer_can_be(&i));
+	lw_snap_must(s, can_be(&i));
 	if (lw_snap_applies(s))
 		copy_in(l, &i);
 }
@@ -207,6 +205,15 @@ void lw_lapic_tell_restored(const struct lw_lapic *l)
 		l->ops->threshold(l->ctx, l->vcpu, (uint8_t)l->own.threshold);
 }
 
+/* Those who derive something from a LAPIC, and are not restored with it. */
+static void tell_all(const struct lw_lapic *l, bool suppressed)
+{
+	lw_lapic_tell_restored(l);
+	if (lw_lapic_suppresses(l) != suppressed && l->ops->broadcast)
+		l->ops->broadcast(l->ctx, l->vcpu, !suppressed);
+	lw_lapic_tell_changed(l);
+}
+
 int lw_lapic_restore(struct lw_lapic *l, const void *buf, size_t size)
 {
 	int err = lw_snap_check(SNAP_LAPIC, lw_lapic_walk, l, buf, size);
@@ -215,9 +222,17 @@ int lw_lapic_restore(struct lw_lapic *l, const void *buf, size_t size)
 	if (err)
 		return err;
 	lw_snap_apply(lw_lapic_walk, l, buf, size);
-	lw_lapic_tell_restored(l);
-	if (lw_lapic_suppresses(l) != suppressed && l->ops->broadcast)
-		l->ops->broadcast(l->ctx, l->vcpu, !suppressed);
-	lw_lapic_tell_changed(l);
+	tell_all(l, suppressed);
+	return 0;
+}
+
+int lw_lapic_put(struct lw_lapic *l, const struct lw_lapic_image *i)
+{
+	bool suppressed = lw_lapic_suppresses(l);
+
+	if (!can_be(i))
+		return -EINVAL;
+	copy_in(l, i);
+	tell_all(l, suppressed);
 	return 0;
 }

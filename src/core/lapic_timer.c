@@ -123,6 +123,19 @@ uint32_t lw_lapic_tmcct(const struct lw_lapic *l)
 	return counts(l) && t->expiry > t->now ? ns_to_count(l, t->expiry - t->now) : 0;
 }
 
+/* A periodic one that is at its end begins anew. */
+void lw_lapic_resume_count(struct lw_lapic *l, uint32_t tmict, uint32_t left)
+{
+	struct timer *t = &l->own.timer;
+
+	if (!counts(l))
+		return;
+	t->tmict = tmict;
+	if (left > tmict || (!left && mode(l) == TIMER_PERIODIC))
+		left = tmict;
+	aim(l, left ? later(t->now, count_to_ns(l, left)) : 0);
+}
+
 /* What is left of the present count is counted at the new pace. */
 void lw_lapic_write_dcr(struct lw_lapic *l, uint32_t value)
 {

@@ -11,14 +11,9 @@
 #define NO_DRIVER 0xffu /* what the bus reads as where nobody drives it */
 
 /* Initialization command words ("Initialization command words", figure 7). */
-#define ICW1_IC4    0x01u /* an ICW4 follows */
-#define ICW1_SNGL   0x02u /* no ICW3 follows */
-#define ICW1_LTIM   0x08u
-#define ICW1        0x10u /* tells it from OCW2 and OCW3 */
-#define ICW2_VECTOR 0xf8u
-#define ICW3_ID     0x07u
-#define ICW4_AEOI   0x02u
-#define ICW4_SFNM   0x10u
+#define ICW1_SNGL 0x02u /* no ICW3 follows */
+#define ICW1_LTIM 0x08u
+#define ICW3_ID   0x07u
 
 /* Operation command words ("Operation control words", figure 8). */
 #define OCW2_LEVEL 0x07u
@@ -96,7 +91,7 @@ uint8_t lw_pic_level_pins(const struct chip *c)
 	return c->icw1 & ICW1_LTIM ? 0xff : c->elcr;
 }
 
-static uint8_t irr(const struct chip *c)
+uint8_t lw_pic_irr(const struct chip *c)
 {
 	return (uint8_t)((c->line & lw_pic_level_pins(c)) | c->latch);
 }
@@ -131,7 +126,7 @@ static uint8_t slaves(const struct lw_pic *p, const struct chip *c)
  * special one ("The special fully nested mode"). */
 static uint32_t request(const struct lw_pic *p, const struct chip *c)
 {
-	uint32_t wanted = rank(c, irr(c) & ~(uint32_t)c->imr);
+	uint32_t wanted = rank(c, lw_pic_irr(c) & ~(uint32_t)c->imr);
 	uint32_t busy = rank(c, in_service(c));
 	uint32_t pin = pin_of_rank(c, wanted);
 
@@ -161,7 +156,7 @@ static void drive(struct lw_pic *p, struct chip *c, uint32_t pin, bool level)
 }
 
 /* Outputs follow from what has changed: first the slave's, which is an input of the master. */
-static void settle(struct lw_pic *p)
+void lw_pic_settle(struct lw_pic *p)
 {
 	struct chip *master = &p->state.chip[MASTER];
 	bool level;
@@ -261,10 +256,10 @@ static void acknowledge(struct lw_pic *p, const struct found *f)
 	take(master, f->pin);
 	if (f->slave_pin != NO_PIN)
 		take(slave, f->slave_pin);
-	settle(p);
+	lw_pic_settle(p);
 	auto_eoi(p, slave, f->slave_pin);
 	auto_eoi(p, master, f->pin);
-	settle(p);
+	lw_pic_settle(p);
 }
 
 static struct found inta(struct lw_pic *p)
@@ -324,7 +319,7 @@ static uint8_t poll(struct lw_pic *p, struct chip *c)
 	take(c, pin);
 	if (c == &p->state.chip[SLAVE])
 		p->state.chip[MASTER].latch &= (uint8_t)~CASCADE;
-	settle(p);
+	lw_pic_settle(p);
 	auto_eoi(p, c, pin);
 	return (uint8_t)(POLL_FOUND | pin);
 }
@@ -334,7 +329,7 @@ static uint8_t poll(struct lw_pic *p, struct chip *c)
 /* What this chip requested before and does not any more is over. */
 static void queue_dropped(struct lw_pic *p, const struct chip *c, uint8_t before)
 {
-	queue(p, c, before & (uint8_t)~irr(c));
+	queue(p, c, before & (uint8_t)~lw_pic_irr(c));
 }
 
 /* ICW1 ("Initialization command words 1 and 2"). An edge must be made anew. The cascade's is taken
@@ -342,7 +337,7 @@ static void queue_dropped(struct lw_pic *p, const struct chip *c, uint8_t before
 static void write_icw1(struct lw_pic *p, struct chip *c, uint8_t value)
 {
 	bool master = c == &p->state.chip[MASTER];
-	uint8_t requested = irr(c);
+	uint8_t requested = lw_pic_irr(c);
 
 	queue(p, c, c->isr);
 	c->latch = c->isr = c->imr = 0;
@@ -423,7 +418,7 @@ static void write_data(struct chip *c, uint8_t value)
 static void write_elcr(struct lw_pic *p, uint32_t n, uint8_t value)
 {
 	struct chip *c = &p->state.chip[n];
-	uint8_t requested = irr(c);
+	uint8_t requested = lw_pic_irr(c);
 
 	c->elcr = value & elcr_writable[n];
 	c->latch = requested & (uint8_t)~lw_pic_level_pins(c);
@@ -452,7 +447,7 @@ static uint8_t read_port(struct lw_pic *p, uint32_t port)
 		return poll(p, c);
 	if (port & 1u)
 		return c->imr;
-	return c->read_isr ? c->isr : irr(c);
+	return c->read_isr ? c->isr : lw_pic_irr(c);
 }
 
 static void write_port(struct lw_pic *p, uint32_t port, uint8_t value)
@@ -481,7 +476,7 @@ uint32_t lw_pic_read(struct lw_pic *p, uint16_t port, uint32_t width)
 	lw_pic_enter(p);
 	for (uint32_t n = 0; n < width; n++) {
 		value |= (uint32_t)read_port(p, port + n) << 8 * n;
-		settle(p);
+		lw_pic_settle(p);
 	}
 	lw_pic_leave(p);
 	return value;
@@ -494,7 +489,7 @@ void lw_pic_write(struct lw_pic *p, uint16_t port, uint32_t value, uint32_t widt
 	lw_pic_enter(p);
 	for (uint32_t n = 0; n < width; n++) {
 		write_port(p, port + n, (uint8_t)(value >> 8 * n));
-		settle(p);
+		lw_pic_settle(p);
 	}
 	lw_pic_leave(p);
 }
@@ -531,10 +526,10 @@ void lw_pic_reset(struct lw_pic *p)
 	for (uint32_t n = 0; n < CHIPS; n++) {
 		struct chip *c = &p->state.chip[n];
 
-		queue(p, c, c->isr | irr(c));
+		queue(p, c, c->isr | lw_pic_irr(c));
 		power_on(c);
 	}
-	settle(p);
+	lw_pic_settle(p);
 	lw_pic_leave(p);
 }
 
@@ -551,7 +546,7 @@ int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
 	else
 		*sources &= ~(1u << source);
 	drive(p, &p->state.chip[pin / CHIP_PINS], pin % CHIP_PINS, *sources != 0);
-	settle(p);
+	lw_pic_settle(p);
 	lw_pic_leave(p);
 	return 0;
 }
@@ -574,7 +569,8 @@ int lw_pic_regs(struct lw_pic *p, uint32_t n, struct lw_pic_regs *regs)
 		return -EINVAL;
 	lw_pic_enter(p);
 	c = &p->state.chip[n];
-	*regs = (struct lw_pic_regs){.irr = irr(c), .isr = c->isr, .imr = c->imr, .elcr = c->elcr};
+	*regs = (struct lw_pic_regs){
+		.irr = lw_pic_irr(c), .isr = c->isr, .imr = c->imr, .elcr = c->elcr};
 	lw_pic_leave(p);
 	return 0;
 }

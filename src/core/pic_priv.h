@@ -10,6 +10,13 @@ enum { MASTER, SLAVE, CHIPS };
 #define CHIP_PINS 8u
 #define CASCADE   (1u << LW_PIC_CASCADE_PIN)
 
+/* Initialization command words ("Initialization command words", figure 7). */
+#define ICW1_IC4    0x01u /* an ICW4 follows */
+#define ICW1        0x10u /* tells it from OCW2 and OCW3 */
+#define ICW2_VECTOR 0xf8u
+#define ICW4_AEOI   0x02u
+#define ICW4_SFNM   0x10u
+
 /* Which word the data port takes next. */
 enum { READY, WAIT_ICW2, WAIT_ICW3, WAIT_ICW4 };
 
@@ -58,6 +65,11 @@ void lw_pic_leave(struct lw_pic *pic);
 void lw_pic_drain(struct lw_pic *pic);
 
 uint8_t lw_pic_level_pins(const struct chip *chip);
+uint8_t lw_pic_irr(const struct chip *chip);
+
+/* The cascade's line and INT become what follows from the rest; ops->intr is told. Under the lock.
+ */
+void lw_pic_settle(struct lw_pic *pic);
 
 /* Are the cascade's line and INT what follows from the rest? */
 bool lw_pic_is_settled(const struct lw_pic *pic);

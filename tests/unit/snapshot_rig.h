@@ -106,6 +106,14 @@ static inline void rig_trace(void *ctx, const struct lw_trace *event)
 			  (uint32_t)event->left << 9 | event->vector);
 }
 
+/* An IOMMU that leads every entry to a vCPU of its number, and blocks some. */
+static inline int rig_remap(void *ctx, const struct lw_remap *entry, struct lw_msg *msg)
+{
+	(void)ctx;
+	*msg = (struct lw_msg){.dest = entry->index % 4, .vector = entry->vector};
+	return entry->index % 8 == 7 ? -1 : 0;
+}
+
 static inline void rig_pic_eoi(void *ctx, uint32_t pin)
 {
 	note(ctx, 0x700u + pin);
@@ -121,6 +129,7 @@ static const struct lw_chip_ops rig_chip_ops = {
 	.resample = rig_resample,
 	.storm = rig_storm,
 	.pic_eoi = rig_pic_eoi,
+	.remap = rig_remap,
 	.trace = rig_trace,
 };
 
@@ -156,7 +165,7 @@ static inline void rig_open(struct rig *r, uint64_t seed)
 		r->ioapic[n] = (struct lw_chip_ioapic){
 			.gsi_base = n * PINS,
 			.pins = PINS,
-			.flags = (uint32_t)(seed >> n & 7u),
+			.flags = (uint32_t)(seed >> n & 7u) | (seed % 3 ? 0 : LW_IOAPIC_REMAPPABLE),
 			.id = (uint8_t)n,
 			.version = n ? 0x20 : 0x11,
 		};
@@ -330,6 +339,8 @@ static inline void ioapic_register(struct rig *r)
 
 	if (below(r, 4))
 		low = (low & ~0x700u) | LW_RTE_LEVEL | below(r, 2) << 8;
+	if (below(r, 3) == 0)
+		high = 1u << 16 | below(r, 16) << 17;
 	if (below(r, 8) == 0)
 		low |= LW_RTE_MASK;
 	if (below(r, 8) == 0)
