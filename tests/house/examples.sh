@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each literal block in the EXAMPLES of a page of section 3 is C that compiles by itself.
+# Each literal block in the EXAMPLES of a page of section 3 is C that compiles by itself; one that has
+# a main() is run and exits with 0.
 . "$LAPWING_SOURCE/tests/lib/tap.sh"
 cd "$LAPWING_SOURCE" || exit 1
 shopt -s nullglob
@@ -25,6 +26,10 @@ for page in "${pages[@]}"; do
 	for block in "$tap_dir"/*.c; do
 		check "$page: example $(basename "$block" .c) compiles" gcc -std=c11 -Wall -Wextra \
 			-Wshadow -Werror -fsyntax-only -Iinclude "$block"
+		grep -q '^int main(' "$block" || continue
+		check "$page: example $(basename "$block" .c) links" gcc -std=gnu11 -Iinclude -Isrc \
+			"$block" src/core/*.c src/eoi/*.c -o "$tap_dir/example"
+		check "$page: example $(basename "$block" .c) runs" "$tap_dir/example"
 	done
 done
 finish
