@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Compare the SYNOPSIS of the pages of section 3 with the public headers.
 
-prototypes.py           name each call that has no page, and each .Fn that is not the header's
-prototypes.py HEADER    print HEADER's calls as a SYNOPSIS has them
+prototypes.py           name each call that no page has as the header has it
+prototypes.py PAGE...   write NAME and SYNOPSIS of these pages anew from the headers they name
 """
 import glob
 import os
@@ -40,14 +40,30 @@ def calls(header):
     return found
 
 
+def rewrite(page):
+    """NAME and SYNOPSIS; all else stays."""
+    text = open(page).read()
+    headers = re.findall(r"(?m)^\.In (lapwing/\w+\.h)$", text.split(".Sh DESCRIPTION")[0])
+    found = {header: calls("include/" + header) for header in headers}
+    names = " ,\n".join(f".Nm {name}" for header in headers for name in found[header])
+    synopsis = "".join(f".In {h}\n" + "".join(c + "\n" for c in found[h].values()) for h in headers)
+    text = re.sub(r"(?s)(?<=\.Sh NAME\n).*?(?=\n\.Nd )", lambda _: names, text, count=1)
+    text = re.sub(
+        r"(?s)(?<=\.Sh SYNOPSIS\n).*?(?=\.Sh DESCRIPTION)", lambda _: synopsis, text, count=1
+    )
+    open(page, "w").write(text)
+
+
 def main():
     if len(sys.argv) > 1:
-        print("\n".join(calls(sys.argv[1]).values()))
+        for page in sys.argv[1:]:
+            rewrite(page)
         return
     whole = open("include/lapwing/lapwing.h").read()
     pages = "\n".join(open(page).read() for page in sorted(glob.glob("man/*.3")))
-    headers = ["include/" + name for name in re.findall(r"#include <(lapwing/\w+\.h)>", whole)]
-    for header in headers:
+    headers = re.findall(r"#include <(lapwing/\w+\.h)>", whole)
+    headers += re.findall(r"(?m)^\.In (lapwing/\w+\.h)$", pages)
+    for header in sorted({"include/" + name for name in headers}):
         for name, lines in calls(header).items():
             if lines + "\n" not in pages:
                 print(f"{os.path.basename(header)}: no page has\n{lines}")
