@@ -19,19 +19,13 @@
 #define APPEND      "console=ttyS0 panic=-1"
 
 static const struct option long_options[] = {
-	{"append", required_argument, NULL, 'a'},
-	{"cpus", required_argument, NULL, 'c'},
-	{"device", required_argument, NULL, 'd'},
-	{"disk", required_argument, NULL, 'D'},
-	{"help", no_argument, NULL, 'h'},
-	{"initrd", required_argument, NULL, 'i'},
-	{"irqchip", required_argument, NULL, 'q'},
-	{"json", no_argument, NULL, 'j'},
-	{"kernel", required_argument, NULL, 'k'},
-	{"memory", required_argument, NULL, 'm'},
-	{"policy", required_argument, NULL, 'p'},
-	{"timeout", required_argument, NULL, 't'},
-	{NULL, 0, NULL, 0},
+	{"append", required_argument, NULL, 'a'},  {"cpus", required_argument, NULL, 'c'},
+	{"device", required_argument, NULL, 'd'},  {"disk", required_argument, NULL, 'D'},
+	{"help", no_argument, NULL, 'h'},          {"immediate", no_argument, NULL, 'I'},
+	{"initrd", required_argument, NULL, 'i'},  {"irqchip", required_argument, NULL, 'q'},
+	{"json", no_argument, NULL, 'j'},          {"kernel", required_argument, NULL, 'k'},
+	{"memory", required_argument, NULL, 'm'},  {"policy", required_argument, NULL, 'p'},
+	{"timeout", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
 };
 
 int tv_error(const struct tv *vm, int err, const char *format, ...)
@@ -54,12 +48,16 @@ static void print_usage(const char *program)
 	printf("Usage: %s --kernel FILE [--initrd FILE] [--append LINE] [OPTION...]\n"
 	       "Runs a Linux bzImage or a multiboot image on KVM with Lapwing's interrupt "
 	       "controllers.\n\n"
-	       "  --irqchip WHERE  kernel: all in KVM; user: all in Lapwing (user)\n"
+	       "  --irqchip WHERE  kernel: all in KVM; split: the I/O APIC in Lapwing; user: all "
+	       "in\n"
+	       "                   Lapwing (split)\n"
 	       "  --cpus N         vCPUs (1)\n"
 	       "  --memory MIB     memory (512)\n"
 	       "  --append LINE    the kernel's command line (" APPEND ")\n"
 	       "  --disk FILE      what the virtio disk holds, read once (a pattern of 1 MiB)\n"
 	       "  --timeout S      give up after S seconds (never)\n"
+	       "  --immediate      split: tell KVM of each change of a route at once, as others "
+	       "do\n"
 	       "  --policy NAME    user: armed or lazy (armed)\n"
 	       "  --device PATH    the KVM device (/dev/kvm)\n"
 	       "  --json           print the counters as JSON, after what the guest printed\n"
@@ -118,9 +116,9 @@ static int set_number(struct tv *vm, int option)
 
 static int set_choice(struct tv *vm, int option)
 {
-	static const char *const irqchips[] = {"kernel", "user"};
+	static const char *const irqchips[] = {"kernel", "split", "user"};
 	static const char *const policies[] = {"armed", "lazy"};
-	int chosen = option == 'q' ? choose(vm, "--irqchip", irqchips, 2)
+	int chosen = option == 'q' ? choose(vm, "--irqchip", irqchips, 3)
 				   : choose(vm, "--policy", policies, 2);
 
 	if (chosen < 0)
@@ -146,6 +144,9 @@ static int set_option(struct tv *vm, int option, bool *help)
 		return 0;
 	case 'h':
 		*help = true;
+		return 0;
+	case 'I':
+		vm->options.immediate = true;
 		return 0;
 	case 'i':
 		vm->options.initrd = optarg;
@@ -175,7 +176,7 @@ static int read_options(struct tv *vm, int argc, char **argv, bool *help)
 	vm->options = (struct tv_options){.program = argv[0],
 					  .device = "/dev/kvm",
 					  .append = APPEND,
-					  .irqchip = TV_USER,
+					  .irqchip = TV_SPLIT,
 					  .cpus = 1,
 					  .memory = 512u << 20};
 	optind = 0;

@@ -49,7 +49,7 @@ static int kernel_create(struct tv *vm)
 }
 
 /* KVM has it wherever it has LAPICs, and leaves it to the VMM to say so. */
-static void kernel_cpuid(struct tv *vm, struct kvm_cpuid2 *cpuid)
+void tv_kernel_lapic_cpuid(struct tv *vm, struct kvm_cpuid2 *cpuid)
 {
 	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) <= 0)
 		return;
@@ -90,7 +90,7 @@ static void kernel_destroy(struct tv *vm)
 
 const struct tv_irq_ops tv_irq_kernel = {
 	.create = kernel_create,
-	.cpuid = kernel_cpuid,
+	.cpuid = tv_kernel_lapic_cpuid,
 	.run = tv_kvm_run,
 	.isa_line = kernel_isa_line,
 	.attach = kernel_attach,

@@ -167,7 +167,8 @@ static int create_cpus(struct tv *vm)
 
 int tv_create(struct tv *vm)
 {
-	static const struct tv_irq_ops *const irqchips[] = {&tv_irq_kernel, &tv_irq_user};
+	static const struct tv_irq_ops *const irqchips[] = {&tv_irq_kernel, &tv_irq_split,
+							    &tv_irq_user};
 	int err;
 
 	vm->kvm = vm->fd = vm->ended_fd = -1;

@@ -41,7 +41,7 @@ static uint64_t exits(struct tv *vm, int reason)
 
 void tv_report(struct tv *vm)
 {
-	static const char *const modes[] = {"kernel", "user"};
+	static const char *const modes[] = {"kernel", "split", "user"};
 	struct report report = {vm->options.json, ""};
 	const char *mode = modes[vm->options.irqchip], *end = tv_end_name(vm->end);
 	double seconds = (double)vm->milliseconds / 1000;

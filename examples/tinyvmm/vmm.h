@@ -12,7 +12,7 @@
  *   serial.c    COM1                        pci.c       PCI configuration, one device
  *   disk.c      virtio-blk                  report.c    the counters at the end
  *   events.c    reads eventfds for them     start.c     the state that vCPU 0 starts in
- *   irq_kernel.c, irq_user.c   where the interrupt controllers are
+ *   irq_kernel.c, irq_split.c, irq_user.c   where the interrupt controllers are
  *
  * Threads: one for each vCPU, one for the disk, the main one, which waits for the end; and one that
  * reads the disk's eventfd where Lapwing and not the kernel does.
@@ -48,7 +48,7 @@
 #define TV_PORT_DISK    0xc000
 #define TV_PORT_IO_BASE 0xc000 /* what PCI devices may have */
 
-enum tv_irqchip { TV_KERNEL, TV_USER };
+enum tv_irqchip { TV_KERNEL, TV_SPLIT, TV_USER };
 
 /* How the guest came to its end. */
 enum tv_end {
@@ -71,7 +71,8 @@ struct tv_options {
 	unsigned cpus;
 	uint64_t memory; /* bytes */
 	unsigned timeout;
-	bool lazy; /* user: the policy lazy and not armed */
+	bool immediate; /* split: commit each route at once, as others do */
+	bool lazy;      /* user: the policy lazy and not armed */
 	bool json;
 };
 
@@ -142,7 +143,10 @@ struct tv_irq_ops {
 	void (*destroy)(struct tv *vm);
 };
 
-extern const struct tv_irq_ops tv_irq_kernel, tv_irq_user;
+extern const struct tv_irq_ops tv_irq_kernel, tv_irq_split, tv_irq_user;
+
+/* irq_kernel.c: what goes with LAPICs in the kernel. */
+void tv_kernel_lapic_cpuid(struct tv *vm, struct kvm_cpuid2 *cpuid);
 
 /* cli.c. The whole program: returns its exit status. */
 int tv_main(int argc, char **argv);

@@ -43,9 +43,9 @@ compare() {
 	comm -3 "$tap_dir/declared" "$tap_dir/shown" | sed 's/^/# /'
 }
 # What needs an operating system is a library of its own.
-mapfile -t chips < <(find "$LAPWING_SOURCE/include/lapwing" -name '*.h' ! -name kvm.h)
+mapfile -t chips < <(find "$LAPWING_SOURCE/include/lapwing" -name '*.h' ! -name 'kvm*.h')
 compare liblapwing "${chips[@]}"
-compare liblapwing-kvm "$LAPWING_SOURCE/include/lapwing/kvm.h"
+compare liblapwing-kvm "$LAPWING_SOURCE"/include/lapwing/kvm*.h
 
 cat >"$tap_dir/call.cc" <<'CC'
 #include <lapwing/lapwing.h>
