@@ -77,7 +77,7 @@ few_files() {
 check_exit "a vCPU that can't be made" 2 few_files
 check_says "a vCPU that can't be made is told" err "cannot create vCPU [1-9][0-9]* of 64"
 
-for irqchip in kernel user; do
+for irqchip in kernel split user; do
 	for image in "$image32" "$image64"; do
 		name="${image##*/}, irqchip $irqchip"
 		check_exit "$name: its exit status" 43 "$LAPWING" run --kernel "$image" \
@@ -90,6 +90,15 @@ interrupts=$(($(wc -c <<<"$image64 exit=3") + 1))
 "$LAPWING" run --kernel "$image64" --irqchip user --append "exit=3" --json >"$tap_dir/out"
 check_says "each level interrupt's EOI was necessary" out "\"eoi_necessary\": $interrupts,"
 check_says "and none superfluous" out '"eoi_superfluous": 0'
+interrupts=$(($(wc -c <<<"$image64 exit=3") + 1))
+"$LAPWING" run --kernel "$image64" --irqchip split --append "exit=3" --json >"$tap_dir/out"
+check_says "split: each of them left the guest" out "\"eoi_necessary\": $interrupts,"
+check_says "split: none for nothing" out '"eoi_superfluous": 0'
+check_says "split: one commit for two halves" out '"commits": 1,'
+"$LAPWING" run --kernel "$image64" --irqchip split --immediate --append "exit=3" --json \
+	>"$tap_dir/out"
+check_says "split, immediate: each half is a commit" out '"commits": 2,'
+
 check_exit "an image that does not end" 2 "$LAPWING" run --kernel "$image64" --timeout 1 \
 	--irqchip user --append "exit=no" --disk "$tap_dir/none"
 check_says "no disk is told" err "cannot open the disk"
