@@ -48,8 +48,6 @@ static const char *convert(struct lw_text *t, const char *f, va_list *args)
 		wide = true;
 	if (*f == 's')
 		put_string(t, va_arg(*args, const char *));
-	else if (*f == 'c')
-		put(t, (char)va_arg(*args, int));
 	else
 		put_number(t, wide ? va_arg(*args, unsigned long long) : va_arg(*args, unsigned),
 			   *f == 'x' ? 16 : 10, width);

@@ -15,7 +15,7 @@ struct lw_text {
 
 #pragma GCC visibility push(hidden)
 
-/* %s, %c, %u, %x, %llu and %llx, these four with a width and leading zeros. */
+/* %s, %u, %x, %llu and %llx, the numbers with a width and leading zeros. */
 __attribute__((format(printf, 2, 3))) void lw_text(struct lw_text *text, const char *format, ...);
 
 /* Ends the text where it fits, and returns its length as if it had. */

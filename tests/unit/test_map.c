@@ -5,6 +5,8 @@
  */
 #include "chip_rig.h"
 
+#include "core/map.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -398,6 +400,25 @@ static void nobody_is_missed_while_ldrs_change(void **state)
 	rig_close(NULL);
 }
 
+/* As if it had been made anew twice since each look at it: the reader asks all, and goes on. */
+static void a_map_that_never_rests_holds_nobody_up(void **state)
+{
+	struct lw_map *m = malloc(lw_map_size(4, 4));
+	struct lw_msg msg = {.dest = 1, .logical = true};
+	struct lw_map_found found;
+
+	(void)state;
+	assert_non_null(m);
+	assert_int_equal(lw_map_init(m, 4, 4, NULL), 0);
+	lw_map_find(m, &msg, &found);
+	assert_false(found.everybody);
+	assert_int_equal(found.count, 0);
+	atomic_store(&m->twin.begun, atomic_load(&m->twin.done) + 2u);
+	lw_map_find(m, &msg, &found);
+	assert_true(found.everybody);
+	free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +429,7 @@ int main(void)
 		cmocka_unit_test(an_id_above_255_shows_eight_bits_in_xapic_mode),
 		cmocka_unit_test(only_members_are_asked_in_xapic_mode),
 		cmocka_unit_test(only_members_are_asked_in_a_cluster),
+		cmocka_unit_test(a_map_that_never_rests_holds_nobody_up),
 		cmocka_unit_test(nobody_is_missed_while_ldrs_change),
 	};
 
