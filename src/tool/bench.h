@@ -171,6 +171,17 @@ struct bench_target {
 size_t lw_bench_targets(const struct bench *b, struct bench_target targets[BENCH_TARGETS]);
 bool lw_bench_missed(const struct bench *b);
 
+/* The affinity change of this policy and size, or null. */
+const struct bench_row *lw_bench_find(const struct bench *b, enum lw_eoi_policy policy,
+				      uint32_t vcpus, uint32_t routes);
+
+/* Of one (vCPU, route) pair that scan looks at: what an affinity change costs more for each route
+ * more and vCPU. */
+struct bench_pair {
+	double instructions, ns;
+};
+struct bench_pair lw_bench_pair(const struct bench *b);
+
 /* What lapwing bench prints; see man/lapwing-bench.1. */
 json_t *lw_bench_json(const struct bench *b);
 int lw_bench_print(const struct bench *b, FILE *out);

@@ -67,6 +67,14 @@ static json_t *kvm_json(const struct bench *b)
 	return list;
 }
 
+static json_t *pair_json(const struct bench *b)
+{
+	struct bench_pair pair = lw_bench_pair(b);
+
+	return json_pack("{s:o, s:o}", "instructions", figure(pair.instructions), "ns",
+			 figure(pair.ns));
+}
+
 static json_t *posters_json(const struct bench *b)
 {
 	const struct bench_posters *p = &b->posters;
@@ -95,13 +103,14 @@ static json_t *targets_json(const struct bench *b)
 
 json_t *lw_bench_json(const struct bench *b)
 {
-	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", lw_tool_version,
-		"operations", rows_json(b), "no_instructions", reason_json(&b->uncounted), "kvm",
-		kvm_json(b), "no_split", reason_json(&b->no_kvm[LW_VM_SPLIT]), "no_in_kernel",
-		reason_json(&b->no_kvm[LW_VM_INKERNEL]), "posters", posters_json(b), "no_posters",
-		reason_json(&b->unposted), "machine",
-		b->machine > 0 ? json_real(b->machine) : json_null(), "targets", targets_json(b));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+			 lw_tool_version, "operations", rows_json(b), "no_instructions",
+			 reason_json(&b->uncounted), "scanned_pair", pair_json(b), "kvm",
+			 kvm_json(b), "no_split", reason_json(&b->no_kvm[LW_VM_SPLIT]),
+			 "no_in_kernel", reason_json(&b->no_kvm[LW_VM_INKERNEL]), "posters",
+			 posters_json(b), "no_posters", reason_json(&b->unposted), "machine",
+			 b->machine > 0 ? json_real(b->machine) : json_null(), "targets",
+			 targets_json(b));
 }
 
 /* ---- for people ---- */
@@ -170,18 +179,6 @@ static int print_operations(const struct bench *b, FILE *out)
 	return err;
 }
 
-static const struct bench_row *find(const struct bench *b, const struct bench_case *like, int p)
-{
-	for (size_t n = 0; n < b->count; n++) {
-		const struct bench_case *c = &b->rows[n].what;
-
-		if (c->op == BENCH_AFFINITY && c->vcpus == like->vcpus &&
-		    c->routes == like->routes && c->policy == (enum lw_eoi_policy)p)
-			return &b->rows[n];
-	}
-	return NULL;
-}
-
 static int affinity_row(struct lw_table *table, const struct bench *b, const struct bench_case *c,
 			bool ns)
 {
@@ -191,7 +188,8 @@ static int affinity_row(struct lw_table *table, const struct bench *b, const str
 	cell[0] = lw_cell_grouped(c->vcpus);
 	cell[1] = lw_cell_grouped(c->routes);
 	for (int p = 0; p < LW_EOI_POLICIES; p++) {
-		const struct bench_row *r = find(b, c, p);
+		const struct bench_row *r =
+			lw_bench_find(b, (enum lw_eoi_policy)p, c->vcpus, c->routes);
 
 		cell[2 + p] =
 			r ? cell_of(ns ? r->ns : r->instructions, false) : (struct lw_cell){""};
@@ -227,6 +225,16 @@ static int print_affinity(const struct bench *b, bool ns, FILE *out)
 	}
 	lw_table_free(&table);
 	return err;
+}
+
+static void print_pair(const struct bench *b, FILE *out)
+{
+	struct bench_pair pair = lw_bench_pair(b);
+
+	if (pair.ns >= 0)
+		fprintf(out,
+			"scan: %s instructions and %s ns for each (vCPU, route) pair looked at\n\n",
+			cell_of(pair.instructions, true).text, cell_of(pair.ns, true).text);
 }
 
 static int print_kvm(const struct bench *b, FILE *out)
@@ -315,6 +323,7 @@ int lw_bench_print(const struct bench *b, FILE *out)
 		err = print_affinity(b, false, out);
 	if (err == 0)
 		err = print_affinity(b, true, out);
+	print_pair(b, out);
 	if (b->uncounted.text[0])
 		fprintf(out, "Instructions: not counted, %s\n\n", b->uncounted.text);
 	if (err == 0)

@@ -13,7 +13,7 @@
 #define TOP    104
 #define PLOT   350 /* high */
 #define LEFT   84
-#define RIGHT  720
+#define RIGHT  756
 #define BROAD  420 /* the plot over the routes */
 #define NARROW 330
 
@@ -36,19 +36,6 @@ struct picture {
 
 /* ---- what there is to draw ---- */
 
-static const struct bench_row *find(const struct bench *b, enum lw_eoi_policy policy,
-				    uint32_t vcpus, uint32_t routes)
-{
-	for (size_t n = 0; n < b->count; n++) {
-		const struct bench_case *c = &b->rows[n].what;
-
-		if (c->op == BENCH_AFFINITY && c->policy == policy && c->vcpus == vcpus &&
-		    c->routes == routes)
-			return &b->rows[n];
-	}
-	return NULL;
-}
-
 static void print_ns(double ns, FILE *out)
 {
 	if (ns < 0)
@@ -63,7 +50,7 @@ static double extreme(const struct bench *b, bool dearest, uint32_t vcpus, uint3
 	double found = BENCH_UNKNOWN;
 
 	for (int p = 0; p < LW_EOI_ARMED; p++) {
-		const struct bench_row *r = find(b, (enum lw_eoi_policy)p, vcpus, routes);
+		const struct bench_row *r = lw_bench_find(b, (enum lw_eoi_policy)p, vcpus, routes);
 
 		if (r && (found < 0 || (dearest ? r->ns > found : r->ns < found)))
 			found = r->ns;
@@ -85,7 +72,8 @@ static void data(const struct picture *p, bool by_routes)
 	fprintf(p->out, "$%s << EOD\n", by_routes ? "routes" : "vcpus");
 	for (size_t n = 0; n < p->b->count; n++) {
 		const struct bench_case *c = &p->b->rows[n].what;
-		const struct bench_row *lazy = find(p->b, LW_EOI_LAZY, c->vcpus, c->routes);
+		const struct bench_row *lazy =
+			lw_bench_find(p->b, LW_EOI_LAZY, c->vcpus, c->routes);
 
 		if (c->op != BENCH_AFFINITY || c->policy != LW_EOI_ARMED ||
 		    (by_routes ? c->vcpus != VCPUS : c->routes != ROUTES))
@@ -222,7 +210,7 @@ static void lines(const struct picture *p, const char *block)
 static void by_routes(struct picture *p)
 {
 	const struct bench *b = p->b;
-	const struct bench_row *armed = find(b, LW_EOI_ARMED, VCPUS, 4096);
+	const struct bench_row *armed = lw_bench_find(b, LW_EOI_ARMED, VCPUS, 4096);
 	double split = kvm_ns(b, LW_VM_SPLIT, 4096), scan = extreme(b, true, VCPUS, 4096);
 	double kernel = kvm_ns(b, LW_VM_INKERNEL, 4096);
 	double kvm = split > 0 ? split : kernel;
@@ -244,7 +232,7 @@ static void by_routes(struct picture *p)
 
 static void by_vcpus(struct picture *p)
 {
-	const struct bench_row *armed = find(p->b, LW_EOI_ARMED, 4096, ROUTES);
+	const struct bench_row *armed = lw_bench_find(p->b, LW_EOI_ARMED, 4096, ROUTES);
 
 	name(p, "static … track", 4096, extreme(p->b, true, 4096, ROUTES), SCANNING);
 	name(p, "armed, lazy", 4096, armed ? armed->ns : BENCH_UNKNOWN, ARMED);

@@ -10,6 +10,11 @@
 #define STATE_BYTES        2048
 #define MACHINE            2e6
 
+/* Both sizes are among the cases. */
+#define PAIR_VCPUS 8u
+#define PAIR_FEW   24u
+#define PAIR_MANY  4096u
+
 /* Without the maps, one bit for each pin and vCPU: the same again is what twice the vCPUs add. */
 static double ioapic_bytes(void)
 {
@@ -54,6 +59,33 @@ static double flatness(const struct bench *b)
 			high = r->instructions;
 	}
 	return low > 0 ? high / low : BENCH_UNKNOWN;
+}
+
+const struct bench_row *lw_bench_find(const struct bench *b, enum lw_eoi_policy policy,
+				      uint32_t vcpus, uint32_t routes)
+{
+	for (size_t n = 0; n < b->count; n++) {
+		const struct bench_case *c = &b->rows[n].what;
+
+		if (c->op == BENCH_AFFINITY && c->policy == policy && c->vcpus == vcpus &&
+		    c->routes == routes)
+			return &b->rows[n];
+	}
+	return NULL;
+}
+
+struct bench_pair lw_bench_pair(const struct bench *b)
+{
+	const struct bench_row *few = lw_bench_find(b, LW_EOI_SCAN, PAIR_VCPUS, PAIR_FEW);
+	const struct bench_row *many = lw_bench_find(b, LW_EOI_SCAN, PAIR_VCPUS, PAIR_MANY);
+	const double pairs = PAIR_VCPUS * (PAIR_MANY - PAIR_FEW);
+	struct bench_pair pair = {BENCH_UNKNOWN, BENCH_UNKNOWN};
+
+	if (few && many && few->instructions >= 0 && many->instructions >= 0)
+		pair.instructions = (many->instructions - few->instructions) / pairs;
+	if (few && many && few->ns >= 0 && many->ns >= 0)
+		pair.ns = (many->ns - few->ns) / pairs;
+	return pair;
 }
 
 static double two_posters(const struct bench *b)

@@ -73,7 +73,7 @@ cat >"$tap_dir/look.py" <<'PY'
 import json, sys
 r = json.load(open(sys.argv[1]))
 assert set(r) == {"version", "operations", "no_instructions", "kvm", "no_split", "no_in_kernel",
-                  "posters", "no_posters", "machine", "targets"}, r
+                  "posters", "no_posters", "machine", "targets", "scanned_pair"}, r
 names = [o["operation"] for o in r["operations"]]
 assert names == ["edge-lapic", "edge-lapic-eoi", "edge-chip", "level", "level"] + ["msi"] * 5, names
 for o in r["operations"]:
@@ -82,6 +82,7 @@ for o in r["operations"]:
     assert (o["policy"] is None) == (o["operation"] != "level"), o
 assert [o["policy"] for o in r["operations"] if o["policy"]] == ["armed", "lazy"]
 assert r["no_instructions"] == "valgrind is not installed" and r["posters"] is None
+assert r["scanned_pair"] == {"instructions": None, "ns": None}
 assert r["kvm"] == [] and r["machine"] is None
 assert [(t["target"], t["verdict"]) for t in r["targets"]] == [
     ("edge-instructions", "untold"), ("level-instructions", "untold"), ("lapic-bytes", "met"),
