@@ -70,7 +70,7 @@ static int commit(struct lw_split *s)
 		count(s, why);
 	} else {
 		lw_split_trouble(s, err);
-		/* A recommit is owed by the vector's next exit; the rest is by the next call. */
+		/* A recommit comes again with the vector's exits; the rest with the next call. */
 		s->force |= why & ~(uint32_t)(FORCE_RECOMMIT | FORCE_LEFT);
 	}
 	pthread_mutex_unlock(&s->lock);

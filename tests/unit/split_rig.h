@@ -54,7 +54,7 @@ static struct fake_kernel {
 	/* While KVM_SET_GSI_ROUTING runs. */
 	void (*in_commit)(void);
 	/* What was seen. */
-	uint64_t commits, coincidences, ioctls;
+	uint64_t commits, coincidences, ioctls, failures;
 	int irqfds;
 	uint32_t last_pins;
 } fake;
@@ -214,6 +214,8 @@ static inline bool fake_fails(unsigned long request)
 	pthread_mutex_lock(&fake.lock);
 	fake.ioctls++;
 	fails = fake.fail_request == request && (fake.fail_always || --fake.fail_in == 0);
+	if (fails)
+		fake.failures++;
 	pthread_mutex_unlock(&fake.lock);
 	errno = fake.fail_with;
 	return fails;
@@ -424,14 +426,21 @@ static inline bool remote_irr(uint32_t pin)
 	return (rte_at(pin) & LW_RTE_REMOTE_IRR) != 0;
 }
 
+/* No call gives an errno but what an ioctl was made to give. */
+static inline void expect(int got, int wanted)
+{
+	if (got >= 0 || !fake.failures || got != -fake.fail_with)
+		assert_int_equal(got, wanted);
+}
+
 static inline void line(uint32_t pin, bool level)
 {
-	assert_int_equal(lw_split_line(split, pin, 0, level), 0);
+	expect(lw_split_line(split, pin, 0, level), 0);
 }
 
 static inline void edge_msi(uint32_t vcpu, uint8_t vector)
 {
-	assert_int_equal(lw_split_msi_send(split, 0xfee00000u | (APIC_ID + vcpu) << 12, vector), 1);
+	expect(lw_split_msi_send(split, 0xfee00000u | (APIC_ID + vcpu) << 12, vector), 1);
 }
 
 /* The vCPU EOIs, and its exit is served if there is one: the class, or -1. */
