@@ -134,10 +134,15 @@ static enum lw_vm_event eoi_exit(struct lw_vcpu *vcpu)
 
 static enum lw_vm_event one_exit(struct lw_vcpu *vcpu)
 {
+	enum lw_vm_event event;
 
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
-		return port_write(vcpu);
+		event = port_write(vcpu);
+		if (vcpu->vm->on_event &&
+		    vcpu->vm->on_event(vcpu->vm->context, vcpu->number, event, vcpu->value))
+			return LW_VM_NOTHING;
+		return event;
 	case KVM_EXIT_IOAPIC_EOI:
 		return eoi_exit(vcpu);
 	case KVM_EXIT_INTR:

@@ -62,6 +62,12 @@ struct lw_vm {
 	size_t run_size;
 	uint8_t *ram;
 	struct lw_split *backend; /* LW_VM_LAPWING */
+	/*
+	 * Null, or asked about each event on the vCPU's own thread: true says that it has been
+	 * dealt with and the vCPU goes on. To be set before the vCPU is resumed.
+	 */
+	bool (*on_event)(void *context, unsigned cpu, enum lw_vm_event event, uint32_t value);
+	void *context;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct lw_reason broken;
