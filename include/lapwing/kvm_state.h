@@ -44,7 +44,8 @@ struct kvm_irq_routing;
 /*
  * A LAPIC as KVM_GET_LAPIC shows it. IA32_APIC_BASE and IA32_TSC_DEADLINE go apart:
  * lw_lapic_base() for KVM_SET_SREGS, which must come before KVM_SET_LAPIC, and
- * lw_lapic_tsc_deadline() for KVM_SET_MSRS, which must come after it.
+ * lw_lapic_tsc_deadline() for KVM_SET_MSRS, which must come after it. (KVM drops TMICT where
+ * KVM_SET_LAPIC takes LVT timer to or from TSC-deadline mode: a second one sets it.)
  *
  * Left out: the levels of LINT0 and LINT1, and errors not yet latched into ESR. TMCCT is as of the
  * time told last. Returns 0, or -EINVAL (a null pointer, an unknown flag; without LW_KVM_32BIT_IDS,
