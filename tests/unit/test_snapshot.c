@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is no snapshot is refused, and changes nothing; what is forged is refused, or is a state
- * that the chips bear.
+ * What is no snapshot is refused, and changes nothing; what is forged is
+ * refused, or is a state that the chips bear.
  */
 #include "core/snapshot.h"
 
@@ -354,7 +354,8 @@ static void another_shape_is_refused(void **state)
 
 /* ---- forged, with the right CRC ---- */
 
-/* A snapshot may say that a line was overlooked: the guest it is forged for goes without. */
+/* A snapshot may say that a line was overlooked: the guest it is forged for
+ * goes without. */
 static bool is_the_guests_own_loss(const char *rule)
 {
 	return strstr(rule, "asserted and unmasked") || strstr(rule, "a pin that asks");
@@ -374,7 +375,8 @@ static void is_sound(struct rig *r)
 			fail_msg("a forged snapshot breaks: %s", why.rule);
 }
 
-/* A few bytes at random, sealed: then refused with nothing changed, or a run goes on on it. */
+/* A few bytes at random, sealed: then refused with nothing changed, or a run
+ * goes on on it. */
 static void forge(struct rig *r, size_t size, size_t eoi)
 {
 	uint32_t edits = 1 + below(r, 3);
@@ -426,6 +428,56 @@ static void forged_is_refused_or_borne(void **state)
 	}
 }
 
+/* ---- the whole controller ---- */
+
+static void all_timers_move_to_another_clock_or_none(void **state)
+{
+	uint64_t deadlines[VCPUS];
+
+	(void)state;
+	rig_open(&rig, 1);
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		struct lw_lapic *l = lw_chip_lapic(rig.chip, n);
+
+		lw_lapic_time(l, 1000 * (n + 1));
+		lw_lapic_write(l, LW_LAPIC_LVT_TIMER, 0x40);
+		lw_lapic_write(l, LW_LAPIC_TMICT, 5000);
+		deadlines[n] = lw_lapic_deadline(l);
+	}
+	assert_int_equal(lw_chip_shift_time(rig.chip, -1001), -EINVAL); /* vCPU 0 can't */
+	for (uint32_t n = 0; n < VCPUS; n++)
+		assert_int_equal(lw_lapic_deadline(lw_chip_lapic(rig.chip, n)), deadlines[n]);
+	assert_int_equal(lw_chip_shift_time(rig.chip, 500), 0);
+	for (uint32_t n = 0; n < VCPUS; n++)
+		assert_int_equal(lw_lapic_deadline(lw_chip_lapic(rig.chip, n)), deadlines[n] + 500);
+	rig_close(&rig);
+}
+
+/* Its part of the snapshot is empty; and one that has something is refused. */
+static void a_policy_that_cannot_be_saved_is_left_out(void **state)
+{
+	struct lw_eoi_hooks hooks = *lw_eoi_hooks();
+	struct rig whole = rig, bare = rig;
+	size_t size, without;
+
+	(void)state;
+	whole.config.ioapic = bare.config.ioapic = rig.ioapic;
+	bare.config.hooks = &hooks;
+	hooks.save = NULL;
+	assert_int_equal(lw_chip_init(bare.chip, &bare.config), -EINVAL);
+	hooks.restore = NULL;
+	rig_make(&whole);
+	rig_make(&bare);
+	size = lw_chip_save(whole.chip, good, MAX);
+	without = lw_chip_save(bare.chip, bad, MAX);
+	assert_int_equal(without, size - lw_eoi_save(whole.eoi, NULL, 0));
+	assert_int_equal(lw_chip_restore(bare.chip, good, size), -EINVAL);
+	assert_int_equal(lw_chip_restore(bare.chip, bad, without), 0);
+	assert_int_equal(lw_chip_restore(whole.chip, bad, without), -EBADMSG);
+	rig_close(&whole);
+	rig_close(&bare);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +490,9 @@ int main(void)
 						close_rig),
 		cmocka_unit_test_setup_teardown(another_shape_is_refused, open_rig, close_rig),
 		cmocka_unit_test(forged_is_refused_or_borne),
+		cmocka_unit_test(all_timers_move_to_another_clock_or_none),
+		cmocka_unit_test_setup_teardown(a_policy_that_cannot_be_saved_is_left_out, open_rig,
+						close_rig),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
