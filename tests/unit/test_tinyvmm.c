@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* tinyvmm from the inside: whatever becomes of a guest, no file descriptor and no thread is left.
+ */
+#include "test.h"
+
+#include "vmm.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ENTRY 0x200000u
+
+static char image[] = "/tmp/lapwing-image.XXXXXX";
+
+static unsigned entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* A multiboot image in long mode of so many bytes of code. */
+static void write_image(const uint8_t *code, size_t size)
+{
+	struct {
+		Elf64_Ehdr elf;
+		Elf64_Phdr segment;
+		uint32_t multiboot[3];
+		uint8_t code[64];
+	} file = {.elf = {.e_ident = ELFMAG,
+			  .e_type = ET_EXEC,
+			  .e_machine = EM_X86_64,
+			  .e_entry = ENTRY,
+			  .e_phoff = sizeof(Elf64_Ehdr),
+			  .e_phnum = 1},
+		  .segment = {.p_type = PT_LOAD,
+			      .p_paddr = ENTRY,
+			      .p_filesz = sizeof(file.code),
+			      .p_memsz = sizeof(file.code)},
+		  .multiboot = {0x1badb002, 0, 0u - 0x1badb002}};
+	int fd = open(image, O_WRONLY | O_TRUNC);
+
+	file.elf.e_ident[EI_CLASS] = ELFCLASS64;
+	file.segment.p_offset = (size_t)(file.code - (uint8_t *)&file);
+	memcpy(file.code, code, size);
+	assert_int_equal(write(fd, &file, sizeof(file)), sizeof(file));
+	close(fd);
+}
+
+/* Runs it once without counting, since the C library may keep something of its first time. */
+static void check_leaves_nothing(int wanted, char **argv)
+{
+	int argc = 0, status = 0;
+	unsigned files = 0, threads = 0;
+
+	while (argv[argc])
+		argc++;
+	for (int i = 0; i < 2; i++) {
+		status = tv_main(argc, argv);
+		if (i == 0) {
+			files = entries("/proc/self/fd");
+			threads = entries("/proc/self/task");
+		}
+	}
+	assert_int_equal(status, wanted);
+	assert_int_equal(entries("/proc/self/fd"), files);
+	assert_int_equal(entries("/proc/self/task"), threads);
+}
+
+static void need_kvm(void)
+{
+	if (access("/dev/kvm", R_OK | W_OK) != 0)
+		lw_test_skip("no access to /dev/kvm");
+}
+
+#define EACH_IRQCHIP(name) for (const char *const *name = irqchips; *name; name++)
+
+static const char *const irqchips[] = {"kernel", "split", "user", NULL};
+
+static void run_each(int wanted, const char *option, const char *value)
+{
+	EACH_IRQCHIP(irqchip)
+	{
+		char *argv[] = {"tinyvmm",        "--kernel", image, "--irqchip",
+				(char *)*irqchip, "--cpus",   "3",   (char *)option,
+				(char *)value,    NULL};
+
+		check_leaves_nothing(wanted, argv);
+	}
+}
+
+static void an_exit(void **state)
+{
+	static const uint8_t out_21[] = {0xb8, 21, 0, 0, 0, 0xe7, 0xf4, 0xf4};
+
+	(void)state;
+	need_kvm();
+	write_image(out_21, sizeof(out_21));
+	run_each(43, NULL, NULL);
+}
+
+static void a_guest_that_goes_on(void **state)
+{
+	static const uint8_t forever[] = {0xeb, 0xfe};
+
+	(void)state;
+	need_kvm();
+	write_image(forever, sizeof(forever));
+	run_each(2, "--timeout", "1");
+}
+
+static void a_guest_that_sleeps(void **state)
+{
+	static const uint8_t sleep[] = {0xfa, 0xf4, 0xeb, 0xfd};
+
+	(void)state;
+	need_kvm();
+	write_image(sleep, sizeof(sleep));
+	run_each(2, "--timeout", "1");
+}
+
+static void a_disk_that_is_not_there(void **state)
+{
+	(void)state;
+	need_kvm();
+	run_each(2, "--disk", "/nonexistent");
+}
+
+static void a_kernel_that_is_none(void **state)
+{
+	(void)state;
+	need_kvm();
+	run_each(2, "--kernel", "/proc/self/exe");
+}
+
+/* KVM_CREATE_VCPU, an eventfd or a thread's timer: wherever it ends, nothing is left. */
+static void too_few_descriptors(void **state)
+{
+	static const uint8_t out_21[] = {0xb8, 21, 0, 0, 0, 0xe7, 0xf4, 0xf4};
+	struct rlimit limit, few;
+	unsigned now = entries("/proc/self/fd");
+	bool failed = false;
+
+	(void)state;
+	need_kvm();
+	write_image(out_21, sizeof(out_21));
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few = limit;
+	EACH_IRQCHIP(irqchip)
+	{
+		for (few.rlim_cur = now; few.rlim_cur < now + 24; few.rlim_cur++) {
+			char *argv[] = {"tinyvmm",        "--kernel", image, "--irqchip",
+					(char *)*irqchip, "--cpus",   "3",   NULL};
+			int status;
+
+			setrlimit(RLIMIT_NOFILE, &few);
+			status = tv_main(7, argv);
+			setrlimit(RLIMIT_NOFILE, &limit);
+			failed = failed || status == 2;
+			assert_true(status == 2 || status == 43);
+			assert_int_equal(entries("/proc/self/fd"), now);
+		}
+	}
+	assert_true(failed);
+}
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(image);
+
+	(void)state;
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(image);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_exit),
+		cmocka_unit_test(a_guest_that_goes_on),
+		cmocka_unit_test(a_guest_that_sleeps),
+		cmocka_unit_test(a_disk_that_is_not_there),
+		cmocka_unit_test(a_kernel_that_is_none),
+		cmocka_unit_test(too_few_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}
