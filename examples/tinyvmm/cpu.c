@@ -135,16 +135,14 @@ void tv_cpu_destroy(struct tv_cpu *cpu)
 /* In KVM_RUN, and only there, the kick comes through. */
 static int set_signal_mask(struct tv_cpu *cpu)
 {
-	struct {
-		struct kvm_signal_mask head;
-		uint8_t bits[8];
-	} mask = {.head = {.len = 8}};
+	uint32_t room[sizeof(struct kvm_signal_mask) / 4 + 2] = {8};
+	struct kvm_signal_mask *mask = (struct kvm_signal_mask *)room;
 	sigset_t set;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &set);
 	sigdelset(&set, tv_kick_signal());
-	memcpy(&mask.bits, &set, sizeof(mask.bits));
-	return ioctl(cpu->fd, KVM_SET_SIGNAL_MASK, &mask) < 0 ? -errno : 0;
+	memcpy(mask->sigset, &set, mask->len);
+	return ioctl(cpu->fd, KVM_SET_SIGNAL_MASK, mask) < 0 ? -errno : 0;
 }
 
 static void forget_kicks(void)

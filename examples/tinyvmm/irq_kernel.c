@@ -3,6 +3,7 @@
 #include "vmm.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -11,28 +12,33 @@
 /* GSI n is pin n of the I/O APIC and, to 15, of the 8259s, but IRQ 0 goes to pin 2. */
 static int set_routes(struct tv *vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[TV_PINS + 16];
-	} table = {0};
+	const size_t most = TV_PINS + 16;
+	struct kvm_irq_routing *table =
+		calloc(1, sizeof(*table) + most * sizeof(table->entries[0]));
+	int err = 0;
 	uint32_t nr = 0;
 
+	if (!table)
+		return -ENOMEM;
 	for (uint32_t gsi = 0; gsi < TV_PINS; gsi++) {
 		if (gsi < 16 && gsi != 2)
-			table.entry[nr++] = (struct kvm_irq_routing_entry){
+			table->entries[nr++] = (struct kvm_irq_routing_entry){
 				.gsi = gsi,
 				.type = KVM_IRQ_ROUTING_IRQCHIP,
 				.u.irqchip = {gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
 						      : KVM_IRQCHIP_PIC_SLAVE,
 					      gsi % 8}};
 		if (gsi != 2)
-			table.entry[nr++] = (struct kvm_irq_routing_entry){
+			table->entries[nr++] = (struct kvm_irq_routing_entry){
 				.gsi = gsi,
 				.type = KVM_IRQ_ROUTING_IRQCHIP,
 				.u.irqchip = {KVM_IRQCHIP_IOAPIC, gsi ? gsi : 2}};
 	}
-	table.head.nr = nr;
-	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table) < 0 ? -errno : 0;
+	table->nr = nr;
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
+		err = -errno;
+	free(table);
+	return err;
 }
 
 static int kernel_create(struct tv *vm)

@@ -63,19 +63,20 @@ void lw_user_cpuid(const struct lw_user *user, struct kvm_cpuid2 *cpuid)
 
 int user_msr_sync_tsc(struct user_vcpu *v)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = {.head = {.nmsrs = 1}, .entry = {.index = MSR_TSC}};
+	uint64_t room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8] = {0};
+	struct kvm_msrs *msrs = (struct kvm_msrs *)room;
 	struct lw_lapic *lapic = lw_chip_lapic(v->user->chip, v->number);
-	int err = user_ioctl(v->user, v->fd, KVM_GET_MSRS, &msrs);
+	int err;
 
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_TSC;
+	err = user_ioctl(v->user, v->fd, KVM_GET_MSRS, msrs);
 	if (err < 0)
 		return err;
 	if (err != 1)
 		return -EIO;
 	lw_lapic_time(lapic, user_now());
-	lw_lapic_set_tsc(lapic, msrs.entry.data);
+	lw_lapic_set_tsc(lapic, msrs->entries[0].data);
 	return 0;
 }
 

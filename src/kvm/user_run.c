@@ -9,10 +9,8 @@
 /* KVM_SET_SIGNAL_MASK: in KVM_RUN the kick comes through; elsewhere it waits. */
 static int set_signal_mask(struct user_vcpu *v)
 {
-	struct {
-		struct kvm_signal_mask head;
-		uint8_t bits[8];
-	} mask = {.head = {.len = 8}};
+	uint32_t room[sizeof(struct kvm_signal_mask) / 4 + 2] = {8};
+	struct kvm_signal_mask *mask = (struct kvm_signal_mask *)room;
 	sigset_t set;
 	int err;
 
@@ -24,8 +22,8 @@ static int set_signal_mask(struct user_vcpu *v)
 	if (err != 0)
 		return -err;
 	sigdelset(&set, v->user->config.kick);
-	memcpy(mask.bits, &set, sizeof(mask.bits));
-	return user_ioctl(v->user, v->fd, KVM_SET_SIGNAL_MASK, &mask);
+	memcpy(mask->sigset, &set, mask->len);
+	return user_ioctl(v->user, v->fd, KVM_SET_SIGNAL_MASK, mask);
 }
 
 static int make_alarm(struct user_vcpu *v)

@@ -28,14 +28,26 @@ if sys.argv[2] != "kernel":
     assert count["eoi_necessary"] >= count["disk_interrupts"], count
 PY
 
-for irqchip in kernel split user; do
-	name="linux $kernel, irqchip $irqchip"
+# run_guest IRQCHIP
+run_guest() {
 	"$LAPWING_SOURCE/tests/nested/nested" "$kernel" --quiet --memory 1536 --cpus 2 --time 280 \
 		--file "$tool" --file "$tap_dir/vmlinuz" --file "$tap_dir/initrd" -- \
-		lapwing-static run --irqchip "$irqchip" --cpus 2 --kernel vmlinuz --initrd initrd \
+		lapwing-static run --irqchip "$1" --cpus 2 --kernel vmlinuz --initrd initrd \
 		--append "console=ttyS0 quiet panic=-1" --timeout 240 --json \
 		>"$tap_dir/said" 2>"$tap_dir/err" </dev/null
+}
+
+for irqchip in kernel split user; do
+	name="linux $kernel, irqchip $irqchip"
+	run_guest "$irqchip"
 	status=$?
+	# Under QEMU's emulated SVM a guest dies so now and then, with no Lapwing in it as well:
+	# docs/tinyvmm.md.
+	if grep -q 'a triple fault' "$tap_dir/said"; then
+		note "$name: a triple fault; trying once more"
+		run_guest "$irqchip"
+		status=$?
+	fi
 	sed 's/\r$//' "$tap_dir/said" >"$tap_dir/text"
 	check "$name: powers off" test "$status" -eq 0
 	check "$name: $reads reads" grep -q "^load: done: $reads reads, .* 2 CPUs" "$tap_dir/text"

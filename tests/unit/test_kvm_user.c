@@ -214,19 +214,17 @@ static void test_refuses(void **state)
 
 static void check_cpuid(uint32_t wanted_ecx)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[2];
-	} cpuid = {.head = {.nent = 2}};
+	uint32_t room[(sizeof(struct kvm_cpuid2) + 2 * sizeof(struct kvm_cpuid_entry2)) / 4] = {2};
+	struct kvm_cpuid2 *cpuid = (struct kvm_cpuid2 *)room;
 
-	cpuid.entry[0].function = 1;
-	cpuid.entry[0].ecx = 1u << 21 | 1;
-	cpuid.entry[1].function = 0x40000001;
-	cpuid.entry[1].eax = 0xffffffff;
-	lw_user_cpuid(user, &cpuid.head);
-	assert_int_equal(cpuid.entry[0].ecx, wanted_ecx);
-	assert_false(cpuid.entry[1].eax & 1u << 6); /* paravirtual EOI */
-	assert_true(cpuid.entry[1].eax & 1u << 3);  /* kvm-clock */
+	cpuid->entries[0].function = 1;
+	cpuid->entries[0].ecx = 1u << 21 | 1;
+	cpuid->entries[1].function = 0x40000001;
+	cpuid->entries[1].eax = 0xffffffff;
+	lw_user_cpuid(user, cpuid);
+	assert_int_equal(cpuid->entries[0].ecx, wanted_ecx);
+	assert_false(cpuid->entries[1].eax & 1u << 6); /* paravirtual EOI */
+	assert_true(cpuid->entries[1].eax & 1u << 3);  /* kvm-clock */
 }
 
 static void test_offers_what_the_kernel_can(void **state)
