@@ -209,7 +209,7 @@ static void write_rte(struct lw_ioapic *io, struct lw_pin *p, uint64_t rte)
 		lw_pin_link(io, BY_ROUTE, after.vector, p);
 	if (before.level && !after.level)
 		flip_to_edge(io, p);
-	if (p->rte & LW_RTE_MASK)
+	if (p->rte & LW_RTE_MASK || !lw_pin_asserted(io, p))
 		lw_pin_refuse(io, p, false); /* nothing is waiting to be sent */
 	if (io->ops->route)
 		io->ops->route(io->ctx, &before, &after);

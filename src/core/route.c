@@ -100,7 +100,8 @@ static void put(_Atomic uint64_t *word, const struct lw_route *e)
 			 (uint64_t)e->chip << 16 | e->pin;
 
 	atomic_store_explicit(&word[0], first, memory_order_relaxed);
-	atomic_store_explicit(&word[1], e->address | (uint64_t)e->gsi << 32, memory_order_relaxed);
+	atomic_store_explicit(&word[1], (uint32_t)e->address | (uint64_t)e->gsi << 32,
+			      memory_order_relaxed);
 }
 
 static void get(const _Atomic uint64_t *word, struct lw_route *e)

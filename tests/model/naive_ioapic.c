@@ -264,7 +264,7 @@ static void set_rte(struct naive_ioapic *n, struct naive_pin *p, uint64_t value)
 		if (p->remote_irr)
 			end(p, -1);
 	}
-	if (p->masked)
+	if (p->masked || !asserted(n, p))
 		p->refused = false;
 	look_at(n, p);
 }

@@ -268,6 +268,19 @@ static void version_11_has_no_eoi_register(void **state)
 	assert_true(remote_irr(7));
 }
 
+/* Found by fuzz/ioapic: delivery status stayed set for a line that no longer asked. */
+static void a_new_polarity_may_end_what_was_refused(void **state)
+{
+	(void)state;
+	rig.refuse = true;
+	program(7, rte_of(1, 0x31, LEVEL | LW_RTE_LOW));
+	assert_true(rte_at(7) & LW_RTE_PENDING);
+	program(7, rte_of(1, 0x31, LEVEL));
+	assert_false(rte_at(7) & LW_RTE_PENDING);
+	lw_ioapic_retry(rig.io);
+	assert_diary("");
+}
+
 #define CASE(name)        cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 #define CASE_BY(name, by) cmocka_unit_test_setup_teardown(name, by, rig_teardown)
 
@@ -289,6 +302,7 @@ int main(void)
 		CASE(directed_eoi_matches_the_delivered_or_the_current_vector),
 		CASE(directed_eoi_redelivers_a_line_that_is_still_up),
 		CASE_BY(version_11_has_no_eoi_register, setup_old),
+		CASE_BY(a_new_polarity_may_end_what_was_refused, setup_electrical),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
