@@ -29,14 +29,14 @@ static uint32_t some_gsi(struct machine *m, struct input *in)
 
 	if (byte >= 0xf8)
 		return in_byte(in) % m->truth.pins;
-	return (byte & 1) * m->truth.pins / 2 + 16 + byte / 2 % 3;
+	return (byte & 1u) * m->truth.pins / 2 + 16 + byte / 2u % 3;
 }
 
 static uint32_t some_vcpu(struct machine *m, struct input *in)
 {
 	uint8_t byte = in_byte(in);
 
-	return byte < 0xe0 ? byte % (m->config.vcpus < 2 ? 1 : 2) : byte % m->config.vcpus;
+	return byte < 0xe0 ? byte % (m->config.vcpus < 2 ? 1u : 2u) : byte % m->config.vcpus;
 }
 
 static uint64_t some_rte(struct machine *m, struct input *in)

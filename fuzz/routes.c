@@ -162,7 +162,8 @@ static void msi(struct input *in)
 	uint8_t how = in_byte(in);
 	uint64_t address = how & 4 ? in_bytes(in, 8) : 0xfee00000u | (in_word(in) & 0xfffffu), back;
 	uint32_t data = how & 2 ? in_word(in) : in_word(in) & 0xc7ffu, back_data;
-	bool extended = how & 1;
+	bool extended = how & 1, logical = address & 4, hint = address & 8;
+	uint32_t delivery = data >> 8 & 7;
 	struct lw_msg m, untouched, again;
 	int err;
 
@@ -177,7 +178,10 @@ static void msi(struct input *in)
 	fuzz_same("an MSI's address", address >> 20, 0xfee);
 	fuzz_same("an MSI's format", address >> 4 & 1, 0);
 	fuzz_same("an MSI's vector", m.vector, data & 0xff);
-	fuzz_same("an MSI's delivery mode", m.delivery, data >> 8 & 7);
+	if (hint && logical && delivery == LW_DM_FIXED)
+		delivery = LW_DM_LOWEST;
+	fuzz_same("an MSI's delivery mode", m.delivery, delivery);
+	fuzz_same("an MSI's destination mode", m.logical, logical);
 	fuzz_same("an MSI's destination", m.dest,
 		  (address >> 12 & 0xff) | (extended ? (address >> 5 & 0x7f) << 8 : 0));
 	if (lw_msi_encode(&m, extended ? LW_MSI_EXT_DEST : 0, &back, &back_data) ||
