@@ -27,8 +27,8 @@ static struct lw_route some_route(struct input *in)
 		r.address = 0xfee00000u | (uint32_t)in_byte(in) << 12;
 		r.data = in_byte(in);
 	} else {
-		r.chip = how >> 2 & 1;
-		r.pin = in_byte(in) % (r.type == LW_ROUTE_PIC ? 8 : 24);
+		r.chip = how >> 2 & 1u;
+		r.pin = (uint16_t)in_below(in, r.type == LW_ROUTE_PIC ? 8 : 24);
 	}
 	switch (how >> 4) { /* now and then what is out of range */
 	case 8:
