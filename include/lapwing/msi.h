@@ -20,8 +20,8 @@ extern "C" {
  * Does not deliver it, and does not look at a remapping unit: an address in the remappable format
  * (bit 4 set) is for lw_msi_remap().
  *
- * flags: 0 or LW_MSI_EXT_DEST. A level-triggered de-assert message (data bits 15 and 14: 1 and 0)
- * asks for nothing and is refused. The redirection hint (address bit 3) makes a fixed message to a
+ * flags: 0 or LW_MSI_EXT_DEST. A fixed or lowest-priority message that is a level-triggered
+ * de-assert (data bits 15 and 14: 1 and 0) asks for nothing and is refused. The redirection hint (address bit 3) makes a fixed message to a
  * logical destination a lowest-priority one; elsewhere it means nothing (SDM 11.11.1).
  *
  * Returns 0; -EINVAL if the address is outside 0xFEExxxxx, has an upper half, is in the remappable

@@ -37,7 +37,8 @@ int lw_msi_decode(uint64_t address, uint32_t data, unsigned flags, struct lw_msg
 		return -EINVAL;
 	if ((low & ADDR_REMAPPABLE) || !delivery_is_known(delivery))
 		return -EINVAL;
-	if (level && !(data & DATA_ASSERT))
+	/* The other modes are edges whatever the data says, and edges have no de-assert. */
+	if (level && !(data & DATA_ASSERT) && delivery <= LW_DM_LOWEST)
 		return -EINVAL;
 	msg->dest = (low >> ADDR_DEST_SHIFT) & 0xffu;
 	if (flags & LW_MSI_EXT_DEST)

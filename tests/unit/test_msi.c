@@ -66,6 +66,15 @@ static void the_redirection_hint_picks_one_of_a_logical_destination(void **state
 	assert_int_equal(delivery_of(1 << 2, 0x31), LW_DM_FIXED);
 }
 
+/* Found by the differential test. */
+static void an_nmi_has_no_deassert(void **state)
+{
+	(void)state;
+	assert_int_equal(delivery_of(0, 0x8431), LW_DM_NMI);
+	assert_int_equal(delivery_of(0, 0x8531), LW_DM_INIT);
+	assert_int_equal(delivery_of(0, 0x8700), LW_DM_EXTINT);
+}
+
 static void refuse(uint64_t address, uint32_t data)
 {
 	struct lw_msg msg = untouched;
@@ -84,6 +93,7 @@ static void what_is_no_msi_is_refused_and_leaves_the_message_alone(void **state)
 	refuse(BASE, 0x331);         /* reserved delivery mode */
 	refuse(BASE, 0x631);         /* SIPI is no MSI */
 	refuse(BASE, 0x8031);        /* level, de-assert */
+	refuse(BASE, 0x8131);
 	assert_int_equal(lw_msi_decode(BASE, 0x31, 0, NULL), -EINVAL);
 }
 
@@ -168,6 +178,7 @@ int main(void)
 		cmocka_unit_test(each_field_is_decoded),
 		cmocka_unit_test(bits_11_to_5_count_only_where_asked_for),
 		cmocka_unit_test(the_redirection_hint_picks_one_of_a_logical_destination),
+		cmocka_unit_test(an_nmi_has_no_deassert),
 		cmocka_unit_test(what_is_no_msi_is_refused_and_leaves_the_message_alone),
 		cmocka_unit_test(encode_is_the_reverse_of_decode),
 		cmocka_unit_test(what_does_not_fit_is_not_encoded),
