@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A short differential run against a Debian kernel's chips, and whether it can fail.
+# Usage: diff.sh KERNEL
+. "$LAPWING_SOURCE/tests/lib/tap.sh"
+run=$LAPWING_SOURCE/tests/diff/run
+kernel=$1
+
+# attempt FILE OPTION...: 2 says that there is no machine to run it in.
+attempt() {
+	local to=$1
+	shift
+	"$run" --kernel "$kernel" "$@" >"$to" 2>"$tap_dir/err" </dev/null
+	status=$?
+	[ "$status" -eq 0 ] || sed 's/^/# /' "$to" "$tap_dir/err"
+}
+
+attempt "$tap_dir/out" --ops 60000
+if [ "$status" -eq 2 ]; then
+	skip "as linux $kernel's chips" "no nested machine: $(tail -n 1 "$tap_dir/err")"
+	finish
+fi
+check "as linux $kernel's chips, but for known deviations" test "$status" -eq 0
+note "$(head -n 1 "$tap_dir/out")"
+while read -r _ rule _; do
+	check "docs/deviations.md tells of $rule" \
+		grep -q "^| \`$rule\` |" "$LAPWING_SOURCE/docs/deviations.md"
+done < <(grep '^deviation ' "$tap_dir/out")
+
+attempt "$tap_dir/mutants" --ops 40000 --mutants
+check "each mutant is found" test "$status" -eq 0
+check "and there are some" grep -q ': found after ' "$tap_dir/mutants"
+finish
