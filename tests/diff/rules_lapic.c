@@ -264,12 +264,19 @@ uint64_t rule_mixed_modes(const struct diff_case *c, const struct diff_one *d)
 	return diff_message_of(c, &m) && !m.shorthand ? arrival(d, &m) : diff_pins_send(c, d, 0, 0);
 }
 
+static bool has_reserved_dfr(const struct diff_case *c, uint32_t cpu)
+{
+	uint32_t model = c->before.lapic[cpu].reg[LW_LAPIC_DFR >> 4] >> 28;
+
+	return model != 0 && model != 15;
+}
+
 uint64_t rule_dfr_reserved(const struct diff_case *c, const struct diff_one *d)
 {
-	uint32_t model = c->before.lapic[d->cpu].reg[LW_LAPIC_DFR >> 4] >> 28;
 	struct diff_message m;
 
-	if (model == 0 || model == 15)
+	/* An RTE is nobody's. */
+	if (!has_reserved_dfr(c, d->cpu) && !(d->where == AT_RTE && has_reserved_dfr(c, 1)))
 		return 0;
 	return diff_message_of(c, &m) && m.logical && !m.shorthand
 		       ? arrival(d, &m)
