@@ -26,7 +26,7 @@ check "the example is shorter than 100 lines" test "$(wc -l <"$LAPWING_SOURCE/ex
 # declared HEADER...: every function that they declare, by its name.
 declared() {
 	cat "$@" | gcc -fpreprocessed -dD -E -P - 2>/dev/null |
-		grep -oE '\blw_[a-z0-9_]+\(' | tr -d '(' | sort -u
+		grep -v '^typedef' | grep -oE '\blw_[a-z0-9_]+\(' | tr -d '(' | sort -u
 }
 # shown LIBRARY
 shown() {
@@ -43,9 +43,11 @@ compare() {
 	comm -3 "$tap_dir/declared" "$tap_dir/shown" | sed 's/^/# /'
 }
 # What needs an operating system is a library of its own.
-mapfile -t chips < <(find "$LAPWING_SOURCE/include/lapwing" -name '*.h' ! -name 'kvm*.h')
+backends=("$LAPWING_SOURCE"/include/lapwing/kvm{,_user}.h)
+mapfile -t chips < <(printf '%s\n' "$LAPWING_SOURCE"/include/lapwing/*.h |
+	grep -vxF "$(printf '%s\n' "${backends[@]}")")
 compare liblapwing "${chips[@]}"
-compare liblapwing-kvm "$LAPWING_SOURCE"/include/lapwing/kvm*.h
+compare liblapwing-kvm "${backends[@]}"
 
 cat >"$tap_dir/call.cc" <<'CC'
 #include <lapwing/lapwing.h>
