@@ -206,7 +206,8 @@ static void answer(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 	e->counters.kicks_arm += kicked;
 	e->policy->found(e, vcpu, vector, there, kicked);
 	if (there) {
-		lw_eoi_add(e, vcpu, vector); /* let go once more since it was asked after */
+		if (e->env->in_flight(e->ctx, vcpu, vector)) /* and not by an MSI alone */
+			lw_eoi_add(e, vcpu, vector); /* let go once more since it was asked after */
 		e->env->there(e->ctx, vcpu, vector);
 	} else {
 		if (!e->env->routed(e->ctx, vcpu, vector))

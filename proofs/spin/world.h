@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small world on the real code: two vCPUs, two level pins, two vectors, devices, an MSI source,
+ * and a guest that reconfigures at any moment. SPIN chooses what happens next; each choice is one
+ * call of the library, or the few that a VMM makes together.
+ *
+ * What SPIN saves and restores is world_saved; what it compares is world_digest, of which
+ * docs/reliability.md says why it is enough.
+ */
+#ifndef LAPWING_WORLD_H
+#define LAPWING_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORLD_VCPUS   2
+#define WORLD_PINS    2
+#define WORLD_VECTORS 2
+#define WORLD_EVENTS  40
+#define WORLD_SAVED   2176
+
+/* What governs the future. */
+struct world_digest {
+	uint16_t pair[WORLD_VCPUS][WORLD_VECTORS];
+	uint8_t vcpu[WORLD_VCPUS][3];
+	uint16_t flags[WORLD_PINS];
+	uint8_t pin[WORLD_PINS][3];
+};
+
+extern struct world_digest world_digest;
+
+/* All that changes, gathered; first, which events may happen now. */
+extern unsigned char world_saved[WORLD_SAVED];
+
+/* What has been found broken, or null. */
+extern const char *world_broken;
+
+/*
+ * Set up a world. `model` is words with spaces between: a policy; `hardware`; what the guest does
+ * beyond interrupts and lines: `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `init`,
+ * `suppress`; of pin 1 `share` (it is there), `both` (and as reconfigured as pin 0), `apart` (with
+ * the other vector); what is looked for beyond the invariants: `stale`;
+ * and `without-N` to leave out rule N of enum lw_rule. Ends the process if it can't be.
+ */
+void world_init(const char *model);
+
+/* Event n happens. */
+void world_do(unsigned n);
+
+const char *world_event(unsigned n);
+
+/* Runs of models with the word `digest` check that states of one digest are one state. */
+struct world_check {
+	uint64_t matched; /* pairs of states compared */
+};
+
+extern struct world_check world_check;
+
+#endif

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The models that take seconds, to completion; ./x prove has those that take minutes.
+. "$LAPWING_SOURCE/tests/lib/tap.sh"
+cd "$LAPWING_SOURCE" || exit 1
+
+check_exit 'an unknown option is refused' 2 proofs/prove --nonsense
+check_exit 'every order of events comes out as it should' 0 proofs/prove --quick
+sed 's/^/# /' "$tap_dir/out"
+check_says 'armed holds' out '^holds .* armed reroute revector mask msi'
+check_says 'static loses' out '^lost .* static reroute'
+finish
