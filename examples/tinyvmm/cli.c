@@ -37,7 +37,7 @@ int tv_error(const struct tv *vm, int err, const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	if (err)
+	if (err && err != -EPROTO)
 		fprintf(stderr, ": %s", strerror(-err));
 	fputc('\n', stderr);
 	return err;

@@ -27,7 +27,7 @@ static int check_header(struct tv *vm, const uint8_t *image, size_t size, struct
 	if (hdr->boot_flag != BOOT_FLAG || hdr->header != MAGIC)
 		return -ENOEXEC;
 	if (hdr->version < PROTOCOL || !(hdr->xloadflags & XLF_KERNEL_64))
-		return tv_error(vm, -EINVAL, "%s: a Linux kernel without a 64-bit entry point",
+		return tv_error(vm, -EPROTO, "%s: a Linux kernel without a 64-bit entry point",
 				vm->options.kernel);
 	return 0;
 }
@@ -40,13 +40,13 @@ static int load_kernel(struct tv *vm, const uint8_t *image, size_t size,
 	uint8_t *to;
 
 	if (setup >= size)
-		return tv_error(vm, -EINVAL, "%s: the kernel is cut short", vm->options.kernel);
+		return tv_error(vm, -EPROTO, "%s: the kernel is cut short", vm->options.kernel);
 	if (needed < size - setup)
 		needed = size - setup;
 	to = hdr->pref_address + needed <= vm->ram_low ? tv_memory(vm, hdr->pref_address, needed)
 						       : NULL;
 	if (!to)
-		return tv_error(vm, -EINVAL, "%s does not fit into %u MiB: it needs %u",
+		return tv_error(vm, -EPROTO, "%s does not fit into %u MiB: it needs %u",
 				vm->options.kernel, (unsigned)(vm->options.memory >> 20),
 				(unsigned)((hdr->pref_address + needed) >> 20) + 1);
 	memcpy(to, image + setup, size - setup);
@@ -70,7 +70,7 @@ static int load_initrd(struct tv *vm, struct setup_header *hdr)
 	at = (top - (size < top ? size : 0)) & ~(uint64_t)(PAGE - 1);
 	if (size >= top || at < lowest) {
 		free(bytes);
-		return tv_error(vm, -EINVAL,
+		return tv_error(vm, -EPROTO,
 				"%s: an initramfs of %u MiB does not fit into %u MiB of memory",
 				vm->options.initrd, (unsigned)(size >> 20),
 				(unsigned)(vm->options.memory >> 20));
@@ -101,7 +101,7 @@ static int write_parameters(struct tv *vm, const struct setup_header *hdr)
 	const uint32_t ram = 1, reserved = 2;
 
 	if (strlen(append) > hdr->cmdline_size || strlen(append) >= 0x10000)
-		return tv_error(vm, -EINVAL, "--append: longer than the %u bytes this kernel takes",
+		return tv_error(vm, -EPROTO, "--append: longer than the %u bytes this kernel takes",
 				hdr->cmdline_size);
 	memset(params, 0, sizeof(*params));
 	memcpy(&params->hdr, hdr, sizeof(*hdr));

@@ -90,10 +90,10 @@ static int open_kvm(struct tv *vm)
 		return tv_error(vm, -errno, "no KVM here: %s", device);
 	version = ioctl(vm->kvm, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
-		return tv_error(vm, -ENOTSUP, "%s is not KVM, or not one that is known", device);
+		return tv_error(vm, -EPROTO, "%s is not KVM, or not one that is known", device);
 	most = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	if (most > 0 && vm->options.cpus > (unsigned)most)
-		return tv_error(vm, -EINVAL, "--cpus: this KVM offers at most %d", most);
+		return tv_error(vm, -EPROTO, "--cpus: this KVM offers at most %d", most);
 	run_size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (run_size < 0)
 		return tv_error(vm, -errno, "cannot ask for the size of a vCPU");

@@ -47,7 +47,7 @@ static int find_header(struct tv *vm, const uint8_t *image, size_t size)
 		if (word[0] != HEADER_MAGIC || word[0] + word[1] + word[2] != 0)
 			continue;
 		if (word[1] & (UNKNOWN_FLAGS | NEEDS_VIDEO))
-			return tv_error(vm, -EINVAL,
+			return tv_error(vm, -EPROTO,
 					"%s: multiboot header asks for what is not here: %#x",
 					vm->options.kernel, word[1]);
 		return 0;
@@ -68,11 +68,11 @@ static int load_segment(struct tv *vm, const uint8_t *image, size_t size, const 
 	if (s->type != PT_LOAD || s->size == 0)
 		return 0;
 	if (s->offset > size || s->file_size > size - s->offset || s->file_size > s->size)
-		return tv_error(vm, -EINVAL, "%s: a segment is cut short", vm->options.kernel);
+		return tv_error(vm, -EPROTO, "%s: a segment is cut short", vm->options.kernel);
 	/* Below 1 MiB are tables of ours. */
 	to = s->address < TV_HIGH_RAM ? NULL : tv_memory(vm, s->address, s->size);
 	if (!to)
-		return tv_error(vm, -EINVAL, "%s: a segment at %#llx does not fit into %u MiB",
+		return tv_error(vm, -EPROTO, "%s: a segment at %#llx does not fit into %u MiB",
 				vm->options.kernel, (unsigned long long)s->address,
 				(unsigned)(vm->options.memory >> 20));
 	memset(to, 0, s->size);
@@ -89,13 +89,13 @@ static int load_32(struct tv *vm, const uint8_t *image, size_t size, uint64_t *e
 	*entry = elf.e_entry;
 	vm->long_mode = elf.e_machine == EM_X86_64;
 	if (elf.e_machine != EM_386 && elf.e_machine != EM_X86_64)
-		return tv_error(vm, -EINVAL, "%s: not for x86", vm->options.kernel);
+		return tv_error(vm, -EPROTO, "%s: not for x86", vm->options.kernel);
 	for (unsigned i = 0; err == 0 && i < elf.e_phnum; i++) {
 		uint64_t at = (uint64_t)elf.e_phoff + i * sizeof(Elf32_Phdr);
 		Elf32_Phdr ph;
 
 		if (at + sizeof(ph) > size)
-			return tv_error(vm, -EINVAL, "%s: cut short", vm->options.kernel);
+			return tv_error(vm, -EPROTO, "%s: cut short", vm->options.kernel);
 		memcpy(&ph, image + at, sizeof(ph));
 		err = load_segment(vm, image, size,
 				   &(struct segment){ph.p_type, ph.p_offset, ph.p_paddr,
@@ -115,13 +115,13 @@ static int load_64(struct tv *vm, const uint8_t *image, size_t size, uint64_t *e
 	*entry = elf.e_entry;
 	vm->long_mode = true;
 	if (elf.e_machine != EM_X86_64)
-		return tv_error(vm, -EINVAL, "%s: not for x86", vm->options.kernel);
+		return tv_error(vm, -EPROTO, "%s: not for x86", vm->options.kernel);
 	for (unsigned i = 0; err == 0 && i < elf.e_phnum; i++) {
 		uint64_t at = elf.e_phoff + i * sizeof(Elf64_Phdr);
 		Elf64_Phdr ph;
 
 		if (at > size || size - at < sizeof(ph))
-			return tv_error(vm, -EINVAL, "%s: cut short", vm->options.kernel);
+			return tv_error(vm, -EPROTO, "%s: cut short", vm->options.kernel);
 		memcpy(&ph, image + at, sizeof(ph));
 		err = load_segment(vm, image, size,
 				   &(struct segment){ph.p_type, ph.p_offset, ph.p_paddr,
@@ -156,7 +156,7 @@ static int write_info(struct tv *vm)
 	int length = snprintf(line, MAX_COMMAND, "%s %s", vm->options.kernel, vm->options.append);
 
 	if (length < 0 || (unsigned)length >= MAX_COMMAND)
-		return tv_error(vm, -EINVAL, "--append: longer than %u bytes", MAX_COMMAND);
+		return tv_error(vm, -EPROTO, "--append: longer than %u bytes", MAX_COMMAND);
 	add_range(vm, &info, 0, TV_LOW_RAM_END);
 	add_range(vm, &info, TV_HIGH_RAM, vm->ram_low);
 	add_range(vm, &info, TV_4G, TV_4G + vm->options.memory - vm->ram_low);
@@ -174,12 +174,12 @@ int tv_load_multiboot(struct tv *vm, const uint8_t *image, size_t size)
 		return -ENOEXEC;
 	err = find_header(vm, image, size);
 	if (err == -ENOEXEC)
-		return tv_error(vm, -EINVAL, "%s: an ELF image without a multiboot header",
+		return tv_error(vm, -EPROTO, "%s: an ELF image without a multiboot header",
 				vm->options.kernel);
 	if (err < 0)
 		return err;
 	if (vm->options.initrd)
-		return tv_error(vm, -EINVAL, "--initrd: not with a multiboot image");
+		return tv_error(vm, -EPROTO, "--initrd: not with a multiboot image");
 	err = image[EI_CLASS] == ELFCLASS64 ? load_64(vm, image, size, &entry)
 					    : load_32(vm, image, size, &entry);
 	if (err == 0)

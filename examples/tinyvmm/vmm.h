@@ -150,7 +150,8 @@ void tv_kernel_lapic_cpuid(struct tv *vm, struct kvm_cpuid2 *cpuid);
 
 /* cli.c. The whole program: returns its exit status. */
 int tv_main(int argc, char **argv);
-/* "PROGRAM: MESSAGE" on standard error, with strerror(-err) if err is not 0; returns err. */
+/* "PROGRAM: MESSAGE" on standard error, with strerror(-err) if err is neither 0 nor -EPROTO, which
+ * is for what the message says already; returns err. */
 int tv_error(const struct tv *vm, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -49,9 +49,10 @@ struct lw_user_config {
 	int kick;                     /* a signal with a handler, for this backend's use and for the
 					 VMM's to stop a vCPU; see lw_user_bind() */
 	uint32_t flags;               /* LW_USER_… */
-	uint32_t nvcpus;              /* 1 … 4,096; more than 255 need LW_USER_X2APIC */
-	uint32_t pins;                /* 24 … 240: the I/O APIC's, and GSIs 0 … pins-1 */
-	uint8_t version, id;          /* of the I/O APIC: 0x11 or 0x20; 0 … 15 */
+	uint32_t nvcpus;     /* 1 … 4,096; more than 255 need LW_USER_X2APIC, and start in
+				x2APIC mode */
+	uint32_t pins;       /* 24 … 240: the I/O APIC's, and GSIs 0 … pins-1 */
+	uint8_t version, id; /* of the I/O APIC: 0x11 or 0x20; 0 … 15 */
 	/* Null, or called without a lock, as in struct lw_chip_ops. */
 	void (*resample)(void *ctx, uint32_t gsi);
 	void *ctx;
