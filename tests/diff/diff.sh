@@ -15,16 +15,16 @@ attempt() {
 	[ "$status" -eq 0 ] || sed 's/^/# /' "$to" "$tap_dir/err"
 }
 
-attempt "$tap_dir/out" --ops 60000
+attempt "$tap_dir/out" --ops 40000
 if [ "$status" -eq 2 ]; then
 	skip "as linux $kernel's chips" "no nested machine: $(tail -n 1 "$tap_dir/err")"
 	finish
 fi
 check "as linux $kernel's chips, but for known deviations" test "$status" -eq 0
-note "$(head -n 1 "$tap_dir/out")"
+note "$(grep ' operations in ' "$tap_dir/out")"
 while read -r _ rule _; do
 	check "docs/deviations.md tells of $rule" \
-		grep -q "^| \`$rule\` |" "$LAPWING_SOURCE/docs/deviations.md"
+		grep -qE "^\| \`$rule\` \|.*\|.*\|.*\|\$" "$LAPWING_SOURCE/docs/deviations.md"
 done < <(grep '^deviation ' "$tap_dir/out")
 
 attempt "$tap_dir/mutants" --ops 40000 --mutants
