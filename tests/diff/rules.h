@@ -75,7 +75,7 @@ uint64_t diff_pins_send(const struct diff_case *c, const struct diff_one *d, uin
 	RULE(msi_deassert, "msi-deassert", THEN_MEND)          \
 	RULE(lowest_priority, "lowest-priority", THEN_MEND)    \
 	RULE(mixed_modes, "mixed-modes", THEN_MEND)            \
-	RULE(dfr_reserved, "dfr-reserved", THEN_MEND)          \
+	RULE(dfr_reserved, "dfr-reserved", THEN_END)           \
 	RULE(signal_disabled, "signal-disabled", THEN_MEND)    \
 	RULE(signal_hint, "signal-hint", THEN_MEND)            \
 	RULE(rte_reserved, "rte-reserved", THEN_GO_ON)         \
