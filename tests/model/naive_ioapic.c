@@ -41,6 +41,7 @@ static void send(struct naive_ioapic *n, struct naive_pin *p)
 	int count = 0;
 	bool somebody;
 
+	forget_delivery(p); /* a pin keeps the rest of one delivery, and that no longer than this */
 	n->deliver(n->ctx, n->config.gsi_base + (uint32_t)(p - n->pin), &msg, &t);
 	for (int v = 0; v < NAIVE_VCPUS; v++)
 		count += t.took[v];
@@ -51,7 +52,6 @@ static void send(struct naive_ioapic *n, struct naive_pin *p)
 		n->counters.edges += somebody;
 		return;
 	}
-	forget_delivery(p);
 	p->refused = !somebody;
 	if (!somebody)
 		return;

@@ -339,6 +339,17 @@ static void ends_are_told(void **state)
 	assert_diary("eoi12 ");
 }
 
+/* Whatever the storage held: no vCPU has an edge to catch up with. */
+static void no_lint0_sees_an_edge_at_the_start(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		lint0(n, EXTINT);
+		assert_int_equal(lw_chip_pending(rig.chip, n), -1);
+	}
+	assert_diary("");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, rig_close)
 
 int main(void)
@@ -359,6 +370,7 @@ int main(void)
 		CASE(the_next_request_is_heard_after_an_automatic_eoi),
 		CASE(edges_are_kept_unless_strict),
 		CASE(ends_are_told),
+		CASE(no_lint0_sees_an_edge_at_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,6 +329,14 @@ static void what_does_not_fit_is_cut_off(void **state)
 	}
 }
 
+static void a_lapic_shows_by_what_it_is_addressed(void **state)
+{
+	(void)state;
+	lw_lapic_write(lapic(1), LW_LAPIC_LDR, 0x04000000);
+	dump_lapic(1);
+	assert_true(says("ldr 0x04000000 dfr 0xffffffff"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_armed, rig_close)
 
 int main(void)
@@ -347,6 +355,7 @@ int main(void)
 		CASE(the_8259s_are_shown_and_not_polled),
 		CASE(the_chip_shows_all_its_parts),
 		CASE(what_does_not_fit_is_cut_off),
+		CASE(a_lapic_shows_by_what_it_is_addressed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,22 @@ static void test_see_what_is_broken(void **state)
 	}
 }
 
+/* A level route of vector 0 is none that anybody takes, and is counted all the same. */
+static void test_hold_for_vector_0_when_ids_change(void **state)
+{
+	struct broken why = {0};
+	struct machine m;
+
+	(void)state;
+	pending_level(&m);
+	m_rte(&m, 0, PIN + 1, M_HIGH, LW_RTE_LOGICAL | M_LEVEL | 2ull << LW_RTE_DEST_SHIFT);
+	for (uint32_t logical = 1; logical < 4; logical++) {
+		m_ldr(&m, 1, logical);
+		assert_true(lw_chip_holds(m.chip, m.eoi, LW_GIVEN_REMAP, &why));
+	}
+	m_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_hold_under_lazy_software),
 		cmocka_unit_test(test_hold_under_lazy_hardware),
 		cmocka_unit_test(test_see_what_is_broken),
+		cmocka_unit_test(test_hold_for_vector_0_when_ids_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,65 @@ static void without_a_timer_there_is_no_delay(void **state)
 	}
 }
 
+static int setup_240_pins(void **state)
+{
+	struct lw_ioapic_config config = rig_config(0);
+
+	(void)state;
+	config.pins = 240;
+	rig_open(&config);
+	return 0;
+}
+
+static void the_last_of_many_pins_is_told_of(void **state)
+{
+	static const uint32_t pins[] = {63, 64, 127, 128, 191, 192, 239};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(pins) / sizeof(*pins); n++) {
+		char expected[32];
+
+		lw_ioapic_notify(rig.io, pins[n], true);
+		program(pins[n], rte_of(1, 0x31, LEVEL));
+		line(pins[n], true);
+		line(pins[n], false);
+		rig.diary[0] = '\0';
+		assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
+		snprintf(expected, sizeof(expected), "resample%u ", GSI_BASE + pins[n]);
+		assert_diary(expected);
+	}
+}
+
+static void a_flip_to_edge_starts_the_count_anew(void **state)
+{
+	(void)state;
+	deliver_7();
+	for (int n = 0; n < 9999; n++)
+		eoi(1, 0x31);
+	write_low(7, 0x31);
+	write_low(7, 0x31 | LEVEL);
+	rig.diary[0] = '\0';
+	assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
+	assert_diary("level107:31>1 ");
+}
+
+/* As many as after a reset, and not one fewer. */
+static void an_eoi_that_finds_the_line_low_starts_the_count_anew(void **state)
+{
+	(void)state;
+	deliver_7();
+	line(7, false);
+	eoi(1, 0x31);
+	line(7, true);
+	rig.diary[0] = '\0';
+	for (int n = 0; n < 9999; n++) {
+		eoi(1, 0x31);
+		assert_diary("level107:31>1 ");
+	}
+	eoi(1, 0x31);
+	assert_diary("storm107 ");
+}
+
 #define CASE(name)        cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 #define CASE_BY(name, by) cmocka_unit_test_setup_teardown(name, by, rig_teardown)
 
@@ -254,6 +313,9 @@ int main(void)
 		CASE(storm_delays_after_10000_eois),
 		CASE(a_line_that_drops_starts_the_count_anew),
 		CASE_BY(without_a_timer_there_is_no_delay, setup_stormless),
+		CASE_BY(the_last_of_many_pins_is_told_of, setup_240_pins),
+		CASE(a_flip_to_edge_starts_the_count_anew),
+		CASE(an_eoi_that_finds_the_line_low_starts_the_count_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,6 +352,18 @@ static void test_xsa_462_an_illegal_vector_in_lvt_error(void **state)
 	}
 }
 
+static void the_lowest_legal_vector_holds_lint0(void **state)
+{
+	(void)state;
+	put(LW_LAPIC_LVT_LINT0, 0x8010);
+	lw_lapic_lint(l, 0, true);
+	assert_true(get(LW_LAPIC_LVT_LINT0) & 0x4000);
+	assert_int_equal(lw_lapic_accept(l), 0x10);
+	lw_lapic_lint(l, 0, false);
+	lw_lapic_eoi(l);
+	assert_false(get(LW_LAPIC_LVT_LINT0) & 0x4000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +389,7 @@ int main(void)
 		XAPIC(a_posters_error_is_raised_at_the_next_merge),
 		XAPIC(illegal_vectors_of_lvt_entries),
 		XAPIC(test_xsa_462_an_illegal_vector_in_lvt_error),
+		XAPIC(the_lowest_legal_vector_holds_lint0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

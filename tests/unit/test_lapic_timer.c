@@ -351,6 +351,18 @@ static void without_an_op_it_can_be_asked(void **state)
 	assert_true(ticked());
 }
 
+static void a_deadline_before_time_began_is_the_first_instant(void **state)
+{
+	(void)state;
+	put(LW_LAPIC_LVT_TIMER, 0x40031);
+	lw_lapic_set_tsc(l, 100);
+	lw_lapic_write_tsc_deadline(l, 50);
+	assert_int_equal(lw_lapic_deadline(l), 1);
+	assert_int_equal(lw_lapic_pending(l), -1);
+	lw_lapic_time(l, 1);
+	assert_int_equal(lw_lapic_pending(l), 0x31);
+}
+
 #define STARTED(name) cmocka_unit_test_setup(name, started)
 #define TSC(name)     cmocka_unit_test_setup(name, started_tsc)
 
@@ -376,6 +388,7 @@ int main(void)
 		STARTED(extreme_ratios),
 		STARTED(init_stops_it),
 		STARTED(without_an_op_it_can_be_asked),
+		XAPIC(a_deadline_before_time_began_is_the_first_instant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

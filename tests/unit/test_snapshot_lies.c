@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Snapshots with a right checksum of states that no chip can be in: each is refused for itself. */
+#include "test.h"
+
+#include <errno.h>
+#include <lapwing/pic.h>
+#include <lapwing/snapshot.h>
+#include <string.h>
+
+#include "core/lapic_priv.h"
+#include "core/pic_priv.h"
+
+static _Alignas(64) unsigned char lapic_storage[LW_LAPIC_SIZE], pic_storage[LW_PIC_SIZE];
+static struct lw_lapic *const l = (void *)lapic_storage;
+static struct lw_pic *const pic = (void *)pic_storage;
+static uint8_t bytes[4096];
+
+/* ---- LAPIC ---- */
+
+static void reserved_divide_bits(void)
+{
+	l->own.timer.dcr = 4;
+}
+
+static void a_tsc_from_the_future(void)
+{
+	l->own.timer.base_ns = 101;
+}
+
+static void expired_and_not_delivered(void)
+{
+	l->own.timer.tmict = 1;
+	l->own.timer.expiry = 99;
+}
+
+static void a_count_that_began_nowhere(void)
+{
+	l->own.timer.expiry = 200;
+}
+
+static void a_tsc_deadline_in_another_mode(void)
+{
+	l->own.timer.deadline_tsc = 7;
+	l->own.timer.tmict = 1;
+	l->own.timer.expiry = 200;
+}
+
+static void unmasked_while_disabled(void)
+{
+	lw_lapic_set_svr(l, 0xff);
+	l->own.lvt[LVT_PMC] = 0x31;
+}
+
+static void reserved_lvt_bits(void)
+{
+	l->own.lvt[LVT_ERROR] |= 0x100;
+}
+
+static void remote_irr_of_another_entry(void)
+{
+	l->own.lvt[LVT_LINT1] |= LVT_REMOTE_IRR;
+}
+
+static void remote_irr_of_no_vector(void)
+{
+	l->own.lvt[LVT_LINT0] = LVT_LEVEL | LVT_REMOTE_IRR | 0x31;
+	l->own.lint_vector = 15;
+}
+
+static void a_vector_without_remote_irr(void)
+{
+	l->own.lint_vector = 0x31;
+}
+
+static void vector_15_in_irr(void)
+{
+	l->own.irr[0] |= 1u << 15;
+}
+
+static void vector_15_in_isr(void)
+{
+	l->own.isr[0] |= 1u << 15;
+}
+
+static void posted_and_idle(void)
+{
+	store(l->shared.posted[1], 2);
+	store(l->shared.dirty, 2);
+}
+
+static void posted_and_unmarked(void)
+{
+	store(l->shared.posted[1], 2);
+	store(l->shared.idle, 0);
+}
+
+static void marked_where_nothing_is(void)
+{
+	store(l->shared.dirty, 2u * DIRTY_ERRORS);
+}
+
+static void idle_twice(void)
+{
+	store(l->shared.idle, 2);
+}
+
+static void a_fourth_mode(void)
+{
+	store(l->shared.mode, 3);
+}
+
+static void off_and_enabled(void)
+{
+	store(l->shared.mode, LW_LAPIC_DISABLED);
+}
+
+static void off_and_in_service(void)
+{
+	lw_lapic_set_svr(l, 0xff);
+	store(l->shared.mode, LW_LAPIC_DISABLED);
+	l->own.isr[1] = 1;
+}
+
+static void (*const lapic_lies[])(void) = {
+	reserved_divide_bits,
+	a_tsc_from_the_future,
+	expired_and_not_delivered,
+	a_count_that_began_nowhere,
+	a_tsc_deadline_in_another_mode,
+	unmasked_while_disabled,
+	reserved_lvt_bits,
+	remote_irr_of_another_entry,
+	remote_irr_of_no_vector,
+	a_vector_without_remote_irr,
+	vector_15_in_irr,
+	vector_15_in_isr,
+	posted_and_idle,
+	posted_and_unmarked,
+	marked_where_nothing_is,
+	idle_twice,
+	a_fourth_mode,
+	off_and_enabled,
+	off_and_in_service,
+};
+
+static void fresh_lapic(void)
+{
+	const struct lw_lapic_config config = {.id = 3};
+
+	assert_int_equal(lw_lapic_init(l, &config), 0);
+	lw_lapic_write(l, LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
+	lw_lapic_time(l, 100);
+}
+
+static void a_lapic_that_can_not_be(void **state)
+{
+	size_t size;
+
+	(void)state;
+	fresh_lapic();
+	size = lw_lapic_save(l, bytes, sizeof(bytes));
+	assert_int_equal(lw_lapic_restore(l, bytes, size), 0);
+	for (size_t n = 0; n < sizeof(lapic_lies) / sizeof(*lapic_lies); n++) {
+		fresh_lapic();
+		lapic_lies[n]();
+		size = lw_lapic_save(l, bytes, sizeof(bytes));
+		fresh_lapic();
+		if (lw_lapic_restore(l, bytes, size) != -EBADMSG)
+			fail_msg("lie %zu is believed", n);
+	}
+}
+
+/* ---- 8259 ---- */
+
+static const struct lw_pic_config pic_config;
+
+static void special_mask_beyond_one(void)
+{
+	pic->state.chip[0].special = 2;
+}
+
+static void rotation_beyond_one(void)
+{
+	pic->state.chip[1].rotate_aeoi = 2;
+}
+
+static void an_elcr_bit_that_is_not_there(void)
+{
+	pic->state.chip[0].elcr = 1;
+}
+
+static void (*const pic_lies[])(void) = {
+	special_mask_beyond_one,
+	rotation_beyond_one,
+	an_elcr_bit_that_is_not_there,
+};
+
+static void a_pic_that_can_not_be(void **state)
+{
+	size_t size;
+
+	(void)state;
+	assert_int_equal(lw_pic_init(pic, &pic_config), 0);
+	size = lw_pic_save(pic, bytes, sizeof(bytes));
+	assert_int_equal(lw_pic_restore(pic, bytes, size), 0);
+	for (size_t n = 0; n < sizeof(pic_lies) / sizeof(*pic_lies); n++) {
+		assert_int_equal(lw_pic_init(pic, &pic_config), 0);
+		pic_lies[n]();
+		size = lw_pic_save(pic, bytes, sizeof(bytes));
+		assert_int_equal(lw_pic_init(pic, &pic_config), 0);
+		if (lw_pic_restore(pic, bytes, size) != -EBADMSG)
+			fail_msg("lie %zu is believed", n);
+	}
+}
+
+/* ---- and what can be ---- */
+
+static void a_table_may_be_full(void **state)
+{
+	static _Alignas(LW_ROUTES_ALIGN) unsigned char storage[4096];
+	struct lw_routes *routes = (void *)storage;
+	struct lw_route found[LW_ROUTES_PER_GSI],
+		set[4] = {{.gsi = 0}, {.gsi = 1}, {.gsi = 2}, {.gsi = 3}};
+	size_t size;
+
+	(void)state;
+	assert_in_range(lw_routes_size(4, 4), 1, sizeof(storage));
+	assert_int_equal(lw_routes_init(routes, 4, 4), 0);
+	assert_int_equal(lw_routes_set(routes, set, 4), 0);
+	size = lw_routes_save(routes, bytes, sizeof(bytes));
+	assert_int_equal(lw_routes_set(routes, NULL, 0), 0);
+	assert_int_equal(lw_routes_restore(routes, bytes, size), 0);
+	for (uint32_t gsi = 0; gsi < 4; gsi++)
+		assert_int_equal(lw_routes_find(routes, gsi, found), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lapic_that_can_not_be),
+		cmocka_unit_test(a_pic_that_can_not_be),
+		cmocka_unit_test(a_table_may_be_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
