@@ -9,11 +9,12 @@
 
 /* ---- bench_rig.c: what is measured ---- */
 
-/* A controller with its policy, or one LAPIC alone, driven by one thread. */
+/* A controller with its policy, or one LAPIC alone, or with an I/O APIC, driven by one thread. */
 struct bench_rig {
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
 	struct lw_lapic *alone;
+	struct lw_ioapic *beside;
 	uint32_t vcpus, routes;
 	uint32_t pins;    /* of each I/O APIC */
 	uint32_t targets; /* of a message */
@@ -29,6 +30,8 @@ struct bench_rig {
 int lw_bench_open(struct bench_rig *rig, enum lw_eoi_policy policy, bool hardware, uint32_t vcpus,
 		  uint32_t routes);
 int lw_bench_open_lapic(struct bench_rig *rig, const struct lw_lapic_ops *ops);
+/* An I/O APIC of 24 pins beside the LAPIC that lw_bench_open_lapic() has opened. */
+int lw_bench_open_ioapic(struct bench_rig *rig, const struct lw_ioapic_ops *ops);
 void lw_bench_close(struct bench_rig *rig);
 
 /* A guest writes an RTE, high half first, through the chip's window. */
@@ -44,7 +47,8 @@ enum bench_op_number {
 	BENCH_EDGE_LAPIC, /* post, accept, EOI: one LAPIC without ops */
 	BENCH_EDGE_EOI,   /* … with an eoi op */
 	BENCH_EDGE_CHIP,  /* … through lw_chip_msi() */
-	BENCH_LEVEL,      /* line up, accept, line down, EOI: through lw_chip_line() */
+	BENCH_LEVEL_PAIR, /* line up, accept, line down, EOI: one I/O APIC and one LAPIC */
+	BENCH_LEVEL,      /* … through lw_chip_line() */
 	BENCH_MSI,        /* to `targets` vCPUs, which accept and end it */
 	BENCH_IPI,        /* to all vCPUs, which accept and end it */
 	BENCH_SNAPSHOT,   /* the whole controller, saved and restored */

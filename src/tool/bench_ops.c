@@ -70,6 +70,49 @@ static void bench_edge_chip(struct bench_rig *rig, uint64_t count)
 	}
 }
 
+/* The two chips by themselves, each the other's only neighbour. */
+static void bench_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg,
+			  struct lw_takers *takers)
+{
+	const struct bench_rig *rig = ctx;
+
+	(void)gsi;
+	if (lw_lapic_post(rig->alone, msg->vector, msg->level) != LW_POST_REFUSED)
+		takers->count = 1;
+}
+
+static void bench_eoi_comes(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast)
+{
+	const struct bench_rig *rig = ctx;
+
+	if (broadcast)
+		lw_ioapic_eoi(rig->beside, vcpu, vector);
+}
+
+static int open_level_pair(struct bench_rig *rig, const struct bench_case *c)
+{
+	static const struct lw_lapic_ops lapic = {.eoi = bench_eoi_comes};
+	static const struct lw_ioapic_ops ioapic = {.deliver = bench_deliver};
+	int err = lw_bench_open_lapic(rig, &lapic);
+
+	(void)c;
+	if (!err)
+		err = lw_bench_open_ioapic(rig, &ioapic);
+	if (!err)
+		lw_ioapic_write(rig->beside, 0x10 + 2 * 3, VECTOR | (uint32_t)LW_RTE_LEVEL);
+	return err;
+}
+
+static void bench_level_pair(struct bench_rig *rig, uint64_t count)
+{
+	for (uint64_t n = 0; n < count; n++) {
+		lw_ioapic_line(rig->beside, 3, 0, true);
+		lw_lapic_accept(rig->alone);
+		lw_ioapic_line(rig->beside, 3, 0, false);
+		lw_lapic_eoi(rig->alone);
+	}
+}
+
 static int open_level(struct bench_rig *rig, const struct bench_case *c)
 {
 	int err = open_chip(rig, c);
@@ -181,6 +224,7 @@ const struct bench_op lw_bench_ops[] = {
 	[BENCH_EDGE_LAPIC] = {"edge-lapic", BENCH_GROUP_EDGE, open_lapic, bench_edge_alone},
 	[BENCH_EDGE_EOI] = {"edge-lapic-eoi", BENCH_GROUP_EDGE, open_lapic_eoi, bench_edge_alone},
 	[BENCH_EDGE_CHIP] = {"edge-chip", BENCH_GROUP_EDGE, open_chip, bench_edge_chip},
+	[BENCH_LEVEL_PAIR] = {"level-pair", BENCH_GROUP_LEVEL, open_level_pair, bench_level_pair},
 	[BENCH_LEVEL] = {"level", BENCH_GROUP_LEVEL, open_level, bench_level},
 	[BENCH_MSI] = {"msi", BENCH_GROUP_MSI, open_chip, bench_msi_many},
 	[BENCH_IPI] = {"ipi-broadcast", BENCH_GROUP_IPI, open_chip, bench_ipi},
@@ -239,9 +283,11 @@ size_t lw_bench_list(unsigned groups, struct bench_case **cases)
 		add(&list, BENCH_EDGE_EOI, LW_EOI_ARMED, 1, 0, 1);
 		add(&list, BENCH_EDGE_CHIP, LW_EOI_ARMED, 8, 24, 1);
 	}
-	if (groups & BENCH_GROUP_LEVEL)
+	if (groups & BENCH_GROUP_LEVEL) {
+		add(&list, BENCH_LEVEL_PAIR, LW_EOI_ARMED, 1, 0, 1);
 		for (int p = LW_EOI_ARMED; p < LW_EOI_POLICIES; p++)
 			add(&list, BENCH_LEVEL, (enum lw_eoi_policy)p, 8, 24, 1);
+	}
 	for (size_t n = 0; n < sizeof(takers) / sizeof(takers[0]) && groups & BENCH_GROUP_MSI; n++)
 		add(&list, BENCH_MSI, LW_EOI_ARMED, 16, 24, takers[n]);
 	for (uint32_t n = 1; n <= 4096 && groups & BENCH_GROUP_IPI; n *= 8)

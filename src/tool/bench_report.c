@@ -138,9 +138,10 @@ static void describe(const struct bench_case *c, char text[80])
 
 	if (c->op <= BENCH_EDGE_CHIP)
 		snprintf(text, 80, "%s", plain[c->op]);
+	else if (c->op == BENCH_LEVEL_PAIR)
+		snprintf(text, 80, "level line up, accepted, line down, EOI: two chips");
 	else if (c->op == BENCH_LEVEL)
-		snprintf(text, 80, "level line up, accepted, line down, EOI: %s",
-			 lw_eoi_policy_name(c->policy));
+		snprintf(text, 80, "  through the controller, %s", lw_eoi_policy_name(c->policy));
 	else if (c->op == BENCH_MSI)
 		snprintf(text, 80, "MSI to %s vCPU%s, accepted, EOI",
 			 lw_cell_grouped(c->targets).text, c->targets == 1 ? "" : "s");

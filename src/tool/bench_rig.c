@@ -102,12 +102,25 @@ int lw_bench_open_lapic(struct bench_rig *rig, const struct lw_lapic_ops *lapic_
 	return err;
 }
 
+int lw_bench_open_ioapic(struct bench_rig *rig, const struct lw_ioapic_ops *ioapic_ops)
+{
+	struct lw_ioapic_config config = {.ops = ioapic_ops,
+					  .ctx = rig,
+					  .pins = LW_IOAPIC_MIN_PINS,
+					  .nvcpus = 1,
+					  .version = 0x20};
+
+	rig->beside = storage(lw_ioapic_size(&config));
+	return rig->beside ? lw_ioapic_init(rig->beside, &config) : -ENOMEM;
+}
+
 void lw_bench_close(struct bench_rig *rig)
 {
 	free(rig->chip);
 	free(rig->eoi);
 	free(rig->kicked);
 	free(rig->alone);
+	free(rig->beside);
 	free(rig->snapshot);
 	*rig = (struct bench_rig){0};
 }

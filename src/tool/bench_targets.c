@@ -124,8 +124,8 @@ size_t lw_bench_targets(const struct bench *b, struct bench_target t[BENCH_TARGE
 			 EDGE_INSTRUCTIONS, most(b, BENCH_EDGE_EOI));
 	if (b->groups & BENCH_GROUP_LEVEL)
 		n += add(&t[n], "level-instructions",
-			 "instructions of a level interrupt: line up, accept, line down, EOI", true,
-			 LEVEL_INSTRUCTIONS, most(b, BENCH_LEVEL));
+			 "instructions of a level interrupt in an I/O APIC and a LAPIC", true,
+			 LEVEL_INSTRUCTIONS, most(b, BENCH_LEVEL_PAIR));
 	if (b->groups & BENCH_GROUP_AFFINITY)
 		n += add(&t[n], "affinity-flat",
 			 "affinity change, armed: instructions, dearest by cheapest", true, FLAT,

@@ -75,7 +75,7 @@ r = json.load(open(sys.argv[1]))
 assert set(r) == {"version", "operations", "no_instructions", "kvm", "no_split", "no_in_kernel",
                   "posters", "no_posters", "machine", "targets", "scanned_pair"}, r
 names = [o["operation"] for o in r["operations"]]
-assert names == ["edge-lapic", "edge-lapic-eoi", "edge-chip", "level", "level"] + ["msi"] * 5, names
+assert names == ["edge-lapic", "edge-lapic-eoi", "edge-chip", "level-pair", "level", "level"] + ["msi"] * 5, names
 for o in r["operations"]:
     assert set(o) == {"operation", "policy", "vcpus", "routes", "targets", "instructions", "ns"}, o
     assert o["ns"] > 0 and o["instructions"] is None, o
