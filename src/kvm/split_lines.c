@@ -49,6 +49,8 @@ int lw_split_mmio_read(struct lw_split *split, uint64_t offset, void *data, size
 
 int lw_split_mmio_write(struct lw_split *split, uint64_t offset, const void *data, size_t len)
 {
+	atomic_fetch_add(&split->writers, 1);
 	lw_ioapic_mmio_write(split->io, offset, data, len);
+	atomic_fetch_sub(&split->writers, 1);
 	return lw_split_retry_and_settle(split);
 }

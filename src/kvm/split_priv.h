@@ -101,6 +101,7 @@ struct lw_split {
 	const struct kvm_lapic_state *lapic;
 	uint32_t only; /* but for one pin, NOBODY: any */
 	struct lw_split_counters counters;
+	atomic_uint writers; /* guests' writes under way: what else changes an RTE is not counted */
 
 	/* Nest in nothing. */
 	pthread_mutex_t pic_lock;

@@ -162,6 +162,8 @@ void lw_split_wrote(void *ctx, const struct lw_msg *before, const struct lw_msg 
 	}
 	if (!(s->flags & LW_SPLIT_QUIET))
 		s->force |= FORCE_WRITE;
+	if (!atomic_load(&s->writers))
+		return;
 	s->counters.rte_writes++;
 	if (waits)
 		s->counters.deferred++;

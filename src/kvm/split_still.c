@@ -96,15 +96,10 @@ static void forget_stale(struct lw_split *s)
 
 int lw_split_reset(struct lw_split *split)
 {
-	struct lw_split_counters before = lw_split_counters(split);
-
 	lw_ioapic_reset(split->io);
 	if (split->pic)
 		lw_pic_reset(split->pic);
 	pthread_mutex_lock(&split->lock);
-	/* Nobody wrote an RTE. */
-	split->counters.rte_writes = before.rte_writes;
-	split->counters.quiet = before.quiet;
 	forget_stale(split);
 	for (uint32_t n = 0; n < split->pins; n++) {
 		split->pin[n].flags = DROP | DUE;

@@ -465,4 +465,58 @@ static inline uint32_t routed(uint32_t gsi)
 	return 0;
 }
 
+/* ---- what most cases begin with ---- */
+
+#define V 0x50
+
+static inline uint32_t R(uint32_t vcpu, uint32_t vector)
+{
+	return (APIC_ID + vcpu) << 8 | vector;
+}
+
+static inline int fast_6_12(void **state)
+{
+	(void)state;
+	rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
+	return 0;
+}
+
+static inline struct lw_split_counters counters(void)
+{
+	return lw_split_counters(split);
+}
+
+/* A level interrupt of pin 5 in service on vCPU 0 while the device has been satisfied. */
+static inline void in_service(void)
+{
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	line(5, true);
+	assert_true(remote_irr(5));
+	assert_int_equal(fake_accept(0), V);
+	line(5, false);
+}
+
+/* So many edge interrupts on vCPU 0; how many left the guest. */
+static inline uint32_t reuse(uint32_t times, bool always_pending)
+{
+	uint32_t exits = 0;
+
+	if (always_pending)
+		edge_msi(0, V);
+	for (uint32_t n = 0; n < times; n++) {
+		if (!always_pending)
+			edge_msi(0, V);
+		assert_int_equal(fake_accept(0), V);
+		if (always_pending)
+			edge_msi(0, V);
+		exits += guest_eoi(0) >= 0;
+	}
+	return exits;
+}
+
+static inline uint64_t logical(uint32_t set, uint8_t vector, uint64_t more)
+{
+	return LW_RTE_LEVEL | LW_RTE_LOGICAL | more | vector | (uint64_t)set << LW_RTE_DEST_SHIFT;
+}
+
 #endif

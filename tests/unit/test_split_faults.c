@@ -8,8 +8,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define V 0x50
-
 static int open_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
