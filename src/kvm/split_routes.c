@@ -243,6 +243,10 @@ void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct 
 	struct split_route route = lw_split_route_of(msg);
 	uint32_t taker;
 
+	/* KVM would set it in IRR, where it stays: a pin in flight for ever (SDM vol. 3, 11.5.2).
+	 */
+	if (msg->delivery <= LW_DM_LOWEST && msg->vector < LW_FIRST_VECTOR)
+		return;
 	if (msg->level && (p->flags & BUILDING || !lw_split_same(&route, &p->committed))) {
 		/* Only latched: lw_split_settle() installs the route and tries again. */
 		lw_set_add(s->dirty, gsi);

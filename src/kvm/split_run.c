@@ -48,14 +48,16 @@ int lw_split_pic_init(struct lw_split *s, struct lw_pic *storage)
  * and asks for a window only then. */
 int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run)
 {
-	int err = 0;
+	int err = 0, vector = -1;
 
 	if (!split->pic || vcpu != 0)
 		return 0;
 	if (!lw_split_named(split, vcpu))
 		return -EINVAL;
-	if (atomic_load(&split->intr) && run->ready_for_interrupt_injection && run->if_flag) {
-		struct kvm_interrupt interrupt = {.irq = lw_pic_inta(split->pic)};
+	if (run->ready_for_interrupt_injection && run->if_flag)
+		vector = lw_pic_accept(split->pic);
+	if (vector >= 0) {
+		struct kvm_interrupt interrupt = {.irq = (uint32_t)vector};
 
 		pthread_mutex_lock(&split->lock);
 		err = lw_split_ioctl_locked(split, split->vcpu[vcpu].fd, KVM_INTERRUPT, &interrupt);

@@ -266,6 +266,17 @@ static void a_pin_being_committed_only_latches(void **state)
 	assert_int_equal(counters().latched, 1);
 }
 
+static void an_illegal_vector_is_not_sent(void **state)
+{
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, 15)), 0);
+	line(5, true);
+	assert_int_equal(counters().signals, 0);
+	assert_false(remote_irr(5));
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	assert_int_equal(fake_accept(0), V);
+}
+
 /* ---- who took it ---- */
 
 static void a_logical_delivery_is_ended_by_its_members_alone(void **state)
@@ -335,6 +346,7 @@ int main(void)
 		CASE(the_low_half_waits_for_the_high_one, fast_6_12),
 		CASE(at_once_each_write_commits, immediate_6_12),
 		CASE(a_pin_being_committed_only_latches, fast_6_12),
+		CASE(an_illegal_vector_is_not_sent, fast_6_12),
 		CASE(a_logical_delivery_is_ended_by_its_members_alone, fast_6_12),
 		CASE(the_first_of_several_ends_it, fast_6_12),
 		CASE(what_nobody_took_is_tried_again, fast_6_12),
