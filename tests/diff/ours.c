@@ -189,6 +189,13 @@ static void route(struct diff_ours *o, uint32_t gsi, const struct diff_op *op)
 		exit(3);
 }
 
+/* Nothing is in flight any more to one that was reset or is off. */
+static void forget_sent(struct diff_ours *o, uint32_t cpu)
+{
+	for (uint32_t pin = 0; pin < DIFF_PINS; pin++)
+		o->sent_to[pin] &= (uint8_t) ~(1u << cpu);
+}
+
 void diff_ours_run(struct diff_ours *o, const struct diff_op *op, struct diff_outcome *outcome)
 {
 	*outcome = (struct diff_outcome){.vector = -1};
@@ -218,6 +225,8 @@ void diff_ours_run(struct diff_ours *o, const struct diff_op *op, struct diff_ou
 			lw_chip_init_vcpu(o->chip, cpu);
 			o->nmi[cpu] = false;
 		}
+		if (o->init[cpu] || lw_lapic_mode(lapic_of(o, cpu)) == LW_LAPIC_DISABLED)
+			forget_sent(o, cpu);
 		o->init[cpu] = false;
 	}
 	if (!diff_is_guests(op))
