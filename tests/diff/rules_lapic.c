@@ -275,6 +275,9 @@ uint64_t rule_dfr_reserved(const struct diff_case *c, const struct diff_one *d)
 {
 	struct diff_message m;
 
+	/* Delivered as to a cluster, perhaps, but its EOI is not looked out for. */
+	if (diff_writes(c, LW_LAPIC_EOI) && has_reserved_dfr(c, c->op.cpu))
+		return diff_remote_irr(d) | diff_redelivered(c, d);
 	/* An RTE is nobody's. */
 	if (!has_reserved_dfr(c, d->cpu) && !(d->where == AT_RTE && has_reserved_dfr(c, 1)))
 		return 0;
