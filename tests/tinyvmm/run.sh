@@ -90,7 +90,10 @@ interrupts=$(($(wc -c <<<"$image64 exit=3") + 1))
 "$LAPWING" run --kernel "$image64" --irqchip user --append "exit=3" --json >"$tap_dir/out"
 check_says "each level interrupt's EOI was necessary" out "\"eoi_necessary\": $interrupts,"
 check_says "and none superfluous" out '"eoi_superfluous": 0'
-interrupts=$(($(wc -c <<<"$image64 exit=3") + 1))
+"$LAPWING" run --kernel "$image64" --irqchip user --policy lazy --append "exit=3" --json \
+	>"$tap_dir/out"
+check_says "lazy: the line falls before each EOI, so that none matters" out '"eoi_necessary": 0,'
+check_says "lazy: as many interrupts" out "\"injected\": $interrupts,"
 "$LAPWING" run --kernel "$image64" --irqchip split --append "exit=3" --json >"$tap_dir/out"
 check_says "split: each of them left the guest" out "\"eoi_necessary\": $interrupts,"
 check_says "split: none for nothing" out '"eoi_superfluous": 0'
