@@ -4,6 +4,7 @@
  * registers, EOIs seen and, where a record was let go, unseen; resamplers that move the line.
  */
 #include <lapwing/ioapic.h>
+#include <lapwing/snapshot.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static struct {
 	struct naive_ioapic naive;
 	struct diary ours, theirs;
 	bool deaf[VCPUS]; /* takes nothing */
-	bool lazy, lets_go;
+	bool lazy, lets_go, locked;
 	uint8_t has[VCPUS][256]; /* given to the vCPU, and not yet ended */
 	bool unseen[VCPUS][256]; /* its EOI will not be told */
 	uint8_t resample;        /* what a resampler does, by a bit for each pin modulo 8 */
@@ -130,7 +131,7 @@ static void resample(void *ctx, uint32_t gsi)
 	uint32_t pin = gsi - rig.naive.config.gsi_base;
 
 	(void)ctx;
-	if (rig.depth++)
+	if (rig.depth++ || rig.locked)
 		fuzz_fail("callbacks nest");
 	write_down(&rig.ours, 1ull << 63 | gsi);
 	if (device_moves(gsi)) {
@@ -145,6 +146,22 @@ static void storm(void *ctx, uint32_t gsi)
 {
 	(void)ctx;
 	write_down(&rig.ours, 1ull << 62 | gsi);
+}
+
+static void lock(void *ctx)
+{
+	(void)ctx;
+	if (rig.locked)
+		fuzz_fail("the lock is taken twice");
+	rig.locked = true;
+}
+
+static void unlock(void *ctx)
+{
+	(void)ctx;
+	if (!rig.locked)
+		fuzz_fail("the lock is let go of twice");
+	rig.locked = false;
 }
 
 /* ---- theirs ---- */
@@ -356,6 +373,19 @@ static void notify(struct input *in)
 	naive_ioapic_notify(&rig.naive, pin, what & 1);
 }
 
+/* Through bytes and back. */
+static void migrate(void)
+{
+	static uint8_t bytes[1u << 16];
+	static char text[4096];
+	size_t size = lw_ioapic_save(rig.io, bytes, sizeof(bytes));
+
+	lw_ioapic_dump(rig.io, text, sizeof(text));
+	if (size > sizeof(bytes) || lw_ioapic_restore(rig.io, bytes, size))
+		fuzz_fail("what was saved can't be restored");
+	rig.ours.count = rig.theirs.count = 0; /* what was owed is told again */
+}
+
 static void rarely(struct input *in)
 {
 	uint8_t what = in_byte(in);
@@ -373,6 +403,8 @@ static void rarely(struct input *in)
 		lw_ioapic_drain(rig.io);
 	} else if (what < 0x80) {
 		rig.lets_go = !rig.lets_go;
+	} else if (what < 0xa0) {
+		migrate();
 	} else {
 		lw_ioapic_resume(rig.io, pin);
 		naive_ioapic_resume(&rig.naive, pin);
@@ -431,6 +463,8 @@ static void compare_all(void)
 }
 
 static const struct lw_ioapic_ops ops = {
+	.lock = lock,
+	.unlock = unlock,
 	.deliver = deliver,
 	.fell = fell,
 	.recall = recall,
@@ -483,7 +517,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in_more(&in)) {
 		uint8_t what = in_byte(&in);
 
-		if (what == 0xff && !raged && operations > 200) {
+		/* An EOI that nobody saw counts as late as it is found out, so not under `lazy`. */
+		if (what == 0xff && !raged && !rig.lazy && operations > 200) {
 			raged = true;
 			rage(&in);
 		} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One LAPIC beside its naive twin: every register in every mode, MSRs, posts, lines, the timer. */
 #include <lapwing/lapic.h>
+#include <lapwing/snapshot.h>
 #include <string.h>
 
 #include "fuzz.h"
@@ -316,6 +317,28 @@ static void send(struct input *in)
 	fuzz_same("ICR", lw_lapic_icr(rig.lapic), (uint64_t)rig.naive.dest << 32 | rig.naive.icr);
 }
 
+/* Through bytes and back, perhaps to a clock that says something else. */
+static void migrate(int64_t by)
+{
+	static uint8_t bytes[4096];
+	static char text[2048];
+	size_t size = lw_lapic_save(rig.lapic, bytes, sizeof(bytes));
+	unsigned changed = rig.log.changed, broadcasts = rig.log.broadcasts;
+
+	lw_lapic_dump(rig.lapic, text, sizeof(text));
+	rig.threshold = 0xff; /* it is told again */
+	if (size > sizeof(bytes) || lw_lapic_restore(rig.lapic, bytes, size))
+		fuzz_fail("what was saved can't be restored");
+	if (rig.threshold == 0xff)
+		rig.threshold = rig.heeds_threshold ? naive_lapic_threshold(&rig.naive) : 0;
+	rig.log.changed = changed;
+	rig.log.broadcasts = broadcasts;
+	if (rig.naive.expiry > 1ull << 60)
+		return; /* where instants are cut off there is no way back */
+	if (!lw_lapic_shift_time(rig.lapic, by) && lw_lapic_shift_time(rig.lapic, -by))
+		fuzz_fail("time can't be shifted back");
+}
+
 static void rarely(struct input *in)
 {
 	uint8_t what = in_byte(in);
@@ -341,6 +364,9 @@ static void rarely(struct input *in)
 	case 4:
 		lw_lapic_sync(rig.lapic);
 		naive_lapic_sync(&rig.naive);
+		break;
+	case 5:
+		migrate((int64_t)(what >> 3) << in_byte(in) % 40);
 		break;
 	default:
 		base = some_wide_value(in, LW_MSR_APIC_BASE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pair of 8259As beside its naive twin: lines, ports of every width, INTA and reset. */
 #include <lapwing/pic.h>
+#include <lapwing/snapshot.h>
 #include <string.h>
 
 #include "fuzz.h"
@@ -10,7 +11,7 @@ static struct {
 	_Alignas(LW_PIC_ALIGN) unsigned char storage[LW_PIC_SIZE];
 	struct lw_pic *pic;
 	struct naive_pic naive;
-	bool intr, over[16];
+	bool intr, over[16], locked;
 	int rises;
 } rig;
 
@@ -31,7 +32,22 @@ static void on_eoi(void *ctx, uint32_t pin)
 	rig.over[pin] = true;
 }
 
-static const struct lw_pic_ops ops = {.intr = on_intr, .eoi = on_eoi};
+static void lock(void *ctx)
+{
+	(void)ctx;
+	if (rig.locked)
+		fuzz_fail("the lock is taken twice");
+	rig.locked = true;
+}
+
+static void unlock(void *ctx)
+{
+	(void)ctx;
+	rig.locked = false;
+}
+
+static const struct lw_pic_ops ops = {
+	.lock = lock, .unlock = unlock, .intr = on_intr, .eoi = on_eoi};
 
 static uint16_t some_port(struct input *in)
 {
@@ -104,9 +120,24 @@ static void acknowledge(struct input *in)
 	fuzz_same("the vector", (uint64_t)vector, (uint64_t)naive_pic_inta(&rig.naive));
 }
 
+/* Through bytes and back. */
+static void migrate(void)
+{
+	static uint8_t bytes[512];
+	static char text[1024];
+	size_t size = lw_pic_save(rig.pic, bytes, sizeof(bytes));
+
+	lw_pic_dump(rig.pic, text, sizeof(text));
+	if (size > sizeof(bytes) || lw_pic_restore(rig.pic, bytes, size))
+		fuzz_fail("what was saved can't be restored");
+}
+
 static void reset(struct input *in)
 {
-	(void)in;
+	if (in_byte(in) & 3) {
+		migrate();
+		return;
+	}
 	lw_pic_reset(rig.pic);
 	naive_pic_reset(&rig.naive);
 }

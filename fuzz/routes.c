@@ -165,8 +165,15 @@ static void msi(struct input *in)
 	bool extended = how & 1, logical = address & 4, hint = address & 8;
 	uint32_t delivery = data >> 8 & 7;
 	struct lw_msg m, untouched, again;
+	struct lw_remap entry;
 	int err;
 
+	if (!lw_msi_remap(address, data, &entry)) {
+		fuzz_same("a remappable MSI's format", address >> 4 & 1, 1);
+		fuzz_same("a remappable MSI's entry", entry.index,
+			  (address >> 5 & 0x7fff) + (address >> 2 & 1) * 0x8000 +
+				  (address >> 3 & 1) * (data & 0xffff));
+	}
 	memset(&m, 0x5a, sizeof(m));
 	untouched = m;
 	err = lw_msi_decode(address, data, extended ? LW_MSI_EXT_DEST : 0, &m);

@@ -368,6 +368,27 @@ static void wires(struct input *in)
 	}
 }
 
+/* What debuggers read, and the policy alone through bytes and back. */
+static void look(void)
+{
+	char *text = (char *)rig.again;
+	size_t size;
+
+	if (lw_chip_dump(rig.chip, text, sizeof(rig.again)) >= sizeof(rig.again))
+		fuzz_fail("a dump without end");
+	lw_routes_dump(lw_chip_routes(rig.chip), text, 100);
+	lw_chip_counters(rig.chip);
+	lw_eoi_counters(rig.eoi);
+	size = lw_eoi_save(rig.eoi, rig.state, sizeof(rig.state));
+	if (lw_eoi_restore(rig.eoi, rig.state, size))
+		fuzz_fail("a policy's own snapshot was refused");
+	size = lw_routes_save(lw_chip_routes(rig.chip), rig.state, sizeof(rig.state));
+	if (lw_routes_restore(lw_chip_routes(rig.chip), rig.state, size))
+		fuzz_fail("a table's own snapshot was refused");
+	if (!lw_chip_shift_time(rig.chip, 1000) && lw_chip_shift_time(rig.chip, -1000))
+		fuzz_fail("time can't be shifted back");
+}
+
 static void vmm(struct input *in)
 {
 	uint8_t what = in_byte(in), byte = in_byte(in);
@@ -393,7 +414,10 @@ static void vmm(struct input *in)
 		lw_chip_settle(rig.chip);
 		break;
 	case 5:
-		lw_ioapic_reset(io);
+		if (byte & 1)
+			lw_ioapic_reset(io);
+		else
+			look();
 		break;
 	case 6:
 		lw_lapic_set_tsc(some_lapic(in), (uint64_t)byte << 20);
