@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* What must hold after every event. */
+#include "world_priv.h"
+
+static bool is_held(uint32_t vcpu, uint8_t vector)
+{
+	return lw_lapic_holds(apic(vcpu), vector) ||
+	       lw_set_test(world.eoi->vcpu[vcpu].handed, vector);
+}
+
+/* An asserted, unmasked pin is in flight to somebody who will end it, or about to be delivered. */
+static bool is_dead(uint32_t pin)
+{
+	const struct lw_pin *p = &io()->pin[GSI_0 + pin];
+
+	if (!p->msg.level || p->rte & LW_RTE_MASK || !p->sources || p->flags & REFUSED)
+		return false;
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
+		if (atomic_load(&world.eoi->vcpu[n].requests) & REQUEST_ASK)
+			return false;
+		if (world.out.sent[pin].to & 1u << n && is_held(n, world.out.sent[pin].vector))
+			return false;
+		/* By an MSI of the same vector: `lazy` may be late by that, docs/policies.md. */
+		if (p->flags & RECORD && is_held(n, p->vector))
+			return false;
+		if (lw_lapic_suppresses(apic(n)))
+			return false; /* its EOI resolves nothing; the EOI register will */
+	}
+	return !(world.given & LW_GIVEN_SUPPRESSION);
+}
+
+static bool is_quiet(void)
+{
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
+		if (atomic_load(&world.eoi->vcpu[n].requests) || world.out.kicked[n])
+			return false;
+		for (uint32_t v = 0; v < WORLD_VECTORS; v++)
+			if (is_held(n, world_vectors[v]))
+				return false;
+	}
+	return true;
+}
+
+/* A vector whose EOI would leave although no level route leads it there. */
+static bool is_stale(uint32_t vcpu, uint8_t vector)
+{
+	if (!lw_eoi_in_set(world.eoi, vcpu, vector, false))
+		return false;
+	for (uint32_t pin = 0; pin < WORLD_PINS; pin++) {
+		const struct lw_msg *msg = &io()->pin[GSI_0 + pin].msg;
+
+		if (msg->level && msg->vector == vector && lw_lapic_matches(apic(vcpu), msg))
+			return false;
+	}
+	return true;
+}
+
+static void look_for_stale(void)
+{
+	if (!world.stale || !is_quiet())
+		return;
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++)
+		for (uint32_t v = 0; v < WORLD_VECTORS; v++)
+			if (is_stale(n, world_vectors[v]))
+				world_breaks("a stale vector stays when all is quiet");
+}
+
+/* At most one superfluous exit for each delivery and each change of a route. */
+void world_charge(const struct lw_eoi_counters *before, const struct ended *ended)
+{
+	struct lw_eoi_counters now = lw_eoi_counters(world.eoi);
+	int n = ended->vector < 0 ? -1 : world_vector((uint8_t)ended->vector);
+
+	if (now.superfluous == before->superfluous || n < 0 || world.given)
+		return;
+	if (!world.out.credit[ended->vcpu][n])
+		world_breaks("more superfluous exits than deliveries and changes of a route");
+	world.out.credit[ended->vcpu][n] = 0;
+}
+
+void world_look(void)
+{
+	struct broken why;
+
+	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
+		if (is_dead(pin))
+			world_breaks("an EOI is lost: an asserted pin waits for nothing");
+	look_for_stale();
+	if (world.promises && !lw_chip_holds(world.chip, world.eoi, world.given, &why))
+		world_breaks(why.rule);
+}
