@@ -77,6 +77,8 @@ static void deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct lw
 	takers_of(msg, &t);
 	takers->any = t.any;
 	for (uint32_t v = 0; v < VCPUS; v++) {
+		if (t.any)
+			rig.unseen[v][msg->vector] = false; /* it may be anybody's */
 		if (!t.took[v])
 			continue;
 		if (takers->count++ == 0)
