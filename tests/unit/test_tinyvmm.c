@@ -7,7 +7,10 @@
 
 #include <dirent.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,6 +19,31 @@
 #define ENTRY 0x200000u
 
 static char image[] = "/tmp/lapwing-image.XXXXXX";
+
+/* What this host's KVM is made to refuse. */
+static bool without_split;
+static int without_vcpu = -1;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	unsigned long argument;
+	va_list args;
+
+	va_start(args, request);
+	argument = va_arg(args, unsigned long);
+	va_end(args);
+	if (without_split && request == KVM_CHECK_EXTENSION && argument == KVM_CAP_SPLIT_IRQCHIP)
+		return 0;
+	if (without_vcpu >= 0 && request == KVM_CREATE_VCPU &&
+	    argument == (unsigned long)without_vcpu) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return __real_ioctl(fd, request, argument);
+}
 
 static unsigned entries(const char *path)
 {
@@ -174,6 +202,29 @@ static void too_few_descriptors(void **state)
 	assert_true(failed);
 }
 
+static void a_kernel_without_a_split_irqchip(void **state)
+{
+	char *argv[] = {"tinyvmm", "--kernel", image, "--irqchip", "split", NULL};
+	static const uint8_t out_21[] = {0xb8, 21, 0, 0, 0, 0xe7, 0xf4, 0xf4};
+
+	(void)state;
+	need_kvm();
+	write_image(out_21, sizeof(out_21));
+	without_split = true;
+	check_leaves_nothing(2, argv);
+	without_split = false;
+	check_leaves_nothing(43, argv);
+}
+
+static void a_vcpu_that_is_not_made(void **state)
+{
+	(void)state;
+	need_kvm();
+	for (without_vcpu = 0; without_vcpu < 3; without_vcpu++)
+		run_each(2, NULL, NULL);
+	without_vcpu = -1;
+}
+
 static int make_file(void **state)
 {
 	int fd = mkstemp(image);
@@ -199,6 +250,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_is_not_there),
 		cmocka_unit_test(a_kernel_that_is_none),
 		cmocka_unit_test(too_few_descriptors),
+		cmocka_unit_test(a_kernel_without_a_split_irqchip),
+		cmocka_unit_test(a_vcpu_that_is_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);
