@@ -81,6 +81,15 @@ static bool may_take(uint32_t vcpu, uint32_t unused)
 	return best >> 4 > top >> 4 && in_guest(vcpu) == world.hardware;
 }
 
+/* Of several takers the first ends the delivery for all. */
+static void ended_by(uint32_t pin, uint32_t vcpu)
+{
+	if (io()->pin[GSI_0 + pin].flags & SEVERAL)
+		world.out.sent[pin].to = 0;
+	else
+		world.out.sent[pin].to &= (uint8_t) ~(1u << vcpu);
+}
+
 /* The EOI of a sent delivery has been, seen or not, if its vector is not pending again. */
 static void eoi(uint32_t vcpu, uint32_t unused)
 {
@@ -89,7 +98,7 @@ static void eoi(uint32_t vcpu, uint32_t unused)
 	(void)unused;
 	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
 		if (world.out.sent[pin].vector == vector)
-			world.out.sent[pin].to &= (uint8_t) ~(1u << vcpu);
+			ended_by(pin, vcpu);
 	lw_lapic_eoi(apic(vcpu));
 }
 
@@ -179,8 +188,12 @@ static bool may_init(uint32_t vcpu, uint32_t unused)
 	return !in_guest(vcpu) && lw_lapic_accepts(apic(vcpu));
 }
 
+/* What was ever let go ends where suppression begins: docs/policies.md. */
 static void enable(uint32_t vcpu, uint32_t how)
 {
+	for (uint32_t pin = 0; how && pin < WORLD_PINS; pin++)
+		if (io()->pin[GSI_0 + pin].flags & DOUBTED)
+			world.out.sent[pin].to = 0;
 	lw_lapic_write(apic(vcpu), LW_LAPIC_SVR,
 		       LW_SVR_ENABLE | 0xff | (how ? LW_SVR_SUPPRESS : 0));
 }
@@ -201,8 +214,8 @@ static void eoi_register(uint32_t vector, uint32_t unused)
 		const struct lw_pin *p = &io()->pin[GSI_0 + pin];
 
 		open[pin] = p->flags & RECORD && p->vector == value;
-		if (open[pin])
-			world.out.sent[pin].to = 0;
+		if (open[pin] || (p->flags & RECORD && p->msg.vector == value))
+			world.out.sent[pin].to = 0; /* the register ends it */
 	}
 	lw_ioapic_mmio_write(io(), 0x40, &value, sizeof(value));
 	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)

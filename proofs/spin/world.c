@@ -69,7 +69,7 @@ static void on_trace(void *ctx, const struct lw_trace *event)
 	uint32_t pin = (uint32_t)event->gsi - GSI_0;
 
 	(void)ctx;
-	if (event->kind == LW_TRACE_POSTED && event->gsi >= 0) {
+	if (event->kind == LW_TRACE_POSTED && event->gsi >= 0 && event->level) {
 		uint8_t to = (uint8_t)(1u << event->vcpu);
 
 		if (world.out.sent[pin].to & to && world.out.sent[pin].vector == event->vector &&
