@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <lapwing/kvm.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
 struct irq_split {
 	struct lw_split *backend;
+	atomic_flag told; /* of its first trouble */
 	struct tv_events events;
 };
 
@@ -50,6 +52,8 @@ static int split_create(struct tv *vm)
 	if (irq)
 		irq->backend =
 			aligned_alloc(LW_SPLIT_ALIGN, (lw_split_size(&config) + 63) / 64 * 64);
+	if (irq)
+		atomic_flag_clear(&irq->told);
 	if (irq && irq->backend)
 		err = lw_split_init(irq->backend, &config);
 	if (err < 0) {
@@ -73,18 +77,28 @@ static int split_add_cpu(struct tv_cpu *cpu)
 }
 
 /* What the backend could not have done is told once and goes on: it tries again by itself. */
+static void complain(struct tv_cpu *cpu, int err)
+{
+	struct irq_split *irq = cpu->vm->irqchip;
+
+	if (!atomic_flag_test_and_set(&irq->told))
+		(void)tv_error(cpu->vm, err, "vCPU %u: KVM refused something", cpu->number);
+}
+
 static int split_run(struct tv_cpu *cpu)
 {
 	struct irq_split *irq = cpu->vm->irqchip;
-	int handled, result = lw_split_enter(irq->backend, cpu->number, cpu->run);
+	int result = lw_split_enter(irq->backend, cpu->number, cpu->run);
 
 	if (result < 0)
-		return result;
+		complain(cpu, result);
 	result = tv_kvm_run(cpu);
 	if (result <= 0)
 		return result;
-	handled = lw_split_handle(irq->backend, cpu->number, cpu->run);
-	return handled < 0 ? handled : !handled;
+	result = lw_split_handle(irq->backend, cpu->number, cpu->run);
+	if (result < 0)
+		complain(cpu, result);
+	return result == 0;
 }
 
 static int split_isa_line(struct tv *vm, unsigned number, bool level)

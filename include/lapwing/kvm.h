@@ -133,7 +133,8 @@ int lw_split_vcpu(struct lw_split *split, uint32_t vcpu, int fd, uint32_t apic_i
 int lw_split_handle(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
 
 /* Before each KVM_RUN of vCPU 0, with LW_SPLIT_PIC; harmless for others. Injects the 8259's
- * interrupt, or asks for a window. Own thread. */
+ * interrupt, or asks for a window; a vector that KVM refuses is kept for the next call. Clears
+ * run->ready_for_interrupt_injection when it has injected. Own thread. */
 int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
 
 /*
@@ -214,14 +215,16 @@ int lw_split_msi_route(struct lw_split *split, uint32_t gsi, uint64_t address, u
 int lw_split_msi_mask(struct lw_split *split, uint32_t gsi);
 
 /* Let KVM send it whenever `fd`, an eventfd, is signalled (KVM_IRQFD); -1 ends that. The descriptor
- * is duplicated. -EINVAL, -EBUSY (it has one), -ENOENT (-1, and it has none). */
+ * is duplicated. From its return on no signal is lost, nor goes where the GSI led before. After an
+ * errno there is no irqfd. -EINVAL, -EBUSY (it has one), -ENOENT (-1, and it has none). */
 int lw_split_msi_irqfd(struct lw_split *split, uint32_t gsi, int fd);
 
 /* Give the GSI back, its irqfd ended. -EINVAL. */
 int lw_split_msi_free(struct lw_split *split, uint32_t gsi);
 
-/* Between these, MSIs wait: a device with a hundred of them takes one commit. They nest. What needs
- * a pin's route does not wait. */
+/* Between these, changes of where MSIs lead wait: a device with a hundred of them takes one commit.
+ * They nest. What needs a pin's route does not wait, nor does an irqfd that begins: KVM is given
+ * the whole table first, unless it has that MSI's route. */
 void lw_split_hold(struct lw_split *split);
 int lw_split_release(struct lw_split *split);
 
@@ -242,7 +245,8 @@ int lw_split_reconcile(struct lw_split *split);
 int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu);
 
 /* The chips' state has been replaced by a saved one, and so have the LAPICs: install the routes
- * anew, and reconcile. */
+ * anew, and reconcile. Who is told of EOIs stays what lw_split_attach() and lw_split_notify() said
+ * here. */
 int lw_split_restored(struct lw_split *split);
 
 /* The chips, to save and restore. Calls to them that change something bypass the routes: only with

@@ -96,15 +96,11 @@ void lw_split_trouble(struct lw_split *s, int err)
 	s->trouble = err;
 }
 
-int lw_split_ioctl_locked(struct lw_split *s, int fd, unsigned long request, void *argument)
+int lw_split_ioctl(const struct lw_split *s, int fd, unsigned long request, void *argument)
 {
 	int got = s->sys->ioctl(fd, request, (unsigned long)(uintptr_t)argument);
 
-	if (got < 0) {
-		got = -errno;
-		lw_split_trouble(s, got);
-	}
-	return got;
+	return got < 0 ? -errno : got;
 }
 
 /* ---- what KVM is asked for at the start ---- */
@@ -229,6 +225,7 @@ static void lay(struct lw_split *s, const struct lw_split_config *c)
 	s->recommit_ns = c->recommit_ns ? c->recommit_ns : DEFAULT_NS;
 	s->tokens = TOKENS;
 	s->only = NOBODY;
+	s->extint = -1;
 	s->io = (void *)(at + l.io);
 	s->pin = (void *)(at + l.pin);
 	s->vcpu = (void *)(at + l.vcpu);

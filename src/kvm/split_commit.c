@@ -34,7 +34,7 @@ bool lw_split_anything_due(const struct lw_split *s)
 static void count(struct lw_split *s, uint32_t why)
 {
 	s->counters.commits++;
-	if (why & FORCE_MSI)
+	if (why & (FORCE_MSI | FORCE_IRQFD))
 		s->counters.msi_commits++;
 	if (why & FORCE_RECOMMIT)
 		s->counters.recommits++;
@@ -61,15 +61,15 @@ static int commit(struct lw_split *s)
 	lw_split_build(s);
 	pthread_mutex_unlock(&s->lock);
 
-	err = s->sys->ioctl(s->vm_fd, KVM_SET_GSI_ROUTING, (unsigned long)(uintptr_t)s->table);
-	err = err < 0 ? -errno : 0;
+	err = lw_split_ioctl(s, s->vm_fd, KVM_SET_GSI_ROUTING, s->table);
+	err = err < 0 ? err : 0;
 
 	pthread_mutex_lock(&s->lock);
 	lw_split_built(s, err == 0);
 	if (err == 0) {
 		count(s, why);
 	} else {
-		lw_split_trouble(s, err);
+		s->counters.failed++;
 		/* A recommit comes again with the vector's exits; the rest with the next call. */
 		s->force |= why & ~(uint32_t)(FORCE_RECOMMIT | FORCE_LEFT);
 	}
@@ -77,25 +77,21 @@ static int commit(struct lw_split *s)
 	return err;
 }
 
-static bool idle(struct lw_split *s, int *trouble)
+static bool idle(struct lw_split *s)
 {
 	bool nothing;
 
 	pthread_mutex_lock(&s->lock);
 	nothing = !lw_split_anything_due(s);
-	if (nothing) {
-		*trouble = s->trouble;
-		s->trouble = 0;
-	}
 	pthread_mutex_unlock(&s->lock);
 	return nothing;
 }
 
-int lw_split_settle(struct lw_split *s)
+int lw_split_install(struct lw_split *s)
 {
-	int trouble = 0, err = 0;
+	int err = 0;
 
-	while (err == 0 && !idle(s, &trouble)) {
+	while (err == 0 && !idle(s)) {
 		pthread_mutex_lock(&s->commit_lock);
 		err = commit(s);
 		pthread_mutex_unlock(&s->commit_lock);
@@ -104,12 +100,30 @@ int lw_split_settle(struct lw_split *s)
 		else if (err > 0)
 			err = 0; /* another thread was here first */
 	}
+	return err;
+}
+
+int lw_split_settle_after(struct lw_split *s, int err)
+{
+	int commit_err = lw_split_install(s);
+
+	pthread_mutex_lock(&s->lock);
 	if (err < 0) {
-		pthread_mutex_lock(&s->lock);
+		if (commit_err < 0)
+			s->trouble = commit_err;
+	} else if (commit_err < 0) {
+		err = commit_err;
+	} else {
+		err = s->trouble;
 		s->trouble = 0;
-		pthread_mutex_unlock(&s->lock);
 	}
-	return err < 0 ? err : trouble;
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+int lw_split_settle(struct lw_split *s)
+{
+	return lw_split_settle_after(s, 0);
 }
 
 int lw_split_retry_and_settle(struct lw_split *s)

@@ -88,7 +88,9 @@ static int get_lapic(struct lw_split *s, uint32_t vcpu, struct kvm_lapic_state *
 	int err;
 
 	pthread_mutex_lock(&s->lock);
-	err = lw_split_ioctl_locked(s, s->vcpu[vcpu].fd, KVM_GET_LAPIC, lapic);
+	err = lw_split_ioctl(s, s->vcpu[vcpu].fd, KVM_GET_LAPIC, lapic);
+	if (err < 0)
+		lw_split_trouble(s, err);
 	pthread_mutex_unlock(&s->lock);
 	return err;
 }

@@ -82,16 +82,28 @@ void lw_split_events_close(struct lw_split *s)
 
 /* ---- who wants to hear of an EOI ---- */
 
-static int set_notify(struct lw_split *s, uint32_t gsi)
+static bool is_wanted(struct lw_split *s, uint32_t gsi)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&s->lock);
+	wanted = s->pin[gsi].told || s->pin[gsi].resamplers;
+	pthread_mutex_unlock(&s->lock);
+	return wanted;
+}
+
+/* Whoever says last what he saw sees that it is still so. */
+void lw_split_set_notify(struct lw_split *s, uint32_t gsi)
 {
 	bool on;
 
-	pthread_mutex_lock(&s->lock);
-	on = s->pin[gsi].told || s->pin[gsi].resamplers;
-	pthread_mutex_unlock(&s->lock);
-	return lw_ioapic_notify(s->io, gsi, on);
+	do {
+		on = is_wanted(s, gsi);
+		(void)lw_ioapic_notify(s->io, gsi, on);
+	} while (on != is_wanted(s, gsi));
 }
 
+/* With event_lock, so that it goes with who has the source. */
 static void set_resampler(struct lw_split *s, uint32_t gsi, uint32_t source, bool on)
 {
 	pthread_mutex_lock(&s->lock);
@@ -100,7 +112,6 @@ static void set_resampler(struct lw_split *s, uint32_t gsi, uint32_t source, boo
 	else
 		s->pin[gsi].resamplers &= ~(1u << source);
 	pthread_mutex_unlock(&s->lock);
-	(void)set_notify(s, gsi);
 }
 
 int lw_split_notify(struct lw_split *split, uint32_t gsi, bool on)
@@ -110,7 +121,8 @@ int lw_split_notify(struct lw_split *split, uint32_t gsi, bool on)
 	pthread_mutex_lock(&split->lock);
 	split->pin[gsi].told = on;
 	pthread_mutex_unlock(&split->lock);
-	return set_notify(split, gsi);
+	lw_split_set_notify(split, gsi);
+	return 0;
 }
 
 static void signal_resamplers(struct lw_split *s, uint32_t gsi, uint32_t sources)
@@ -173,28 +185,39 @@ int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int t
 	if (err == 0) {
 		e->gsi = gsi;
 		e->source = source;
+		set_resampler(split, gsi, source, resample >= 0);
 	}
 	pthread_mutex_unlock(&split->event_lock);
-	if (err == 0 && resample >= 0)
-		set_resampler(split, gsi, source, true);
+	if (err == 0)
+		lw_split_set_notify(split, gsi);
 	return err;
+}
+
+static int detach(struct lw_split *s, uint32_t gsi, uint32_t source)
+{
+	struct split_event *e;
+
+	pthread_mutex_lock(&s->event_lock);
+	e = find(s, gsi, source);
+	if (e) {
+		release(s, e);
+		set_resampler(s, gsi, source, false);
+	}
+	pthread_mutex_unlock(&s->event_lock);
+	if (!e)
+		return -ENOENT;
+	lw_split_set_notify(s, gsi);
+	return lw_ioapic_line(s->io, gsi, source, false);
 }
 
 int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source)
 {
-	struct split_event *e;
+	int err;
 
 	if (gsi >= split->pins || source > LW_SPLIT_MAX_SOURCE)
 		return -EINVAL;
-	pthread_mutex_lock(&split->event_lock);
-	e = find(split, gsi, source);
-	if (e)
-		release(split, e);
-	pthread_mutex_unlock(&split->event_lock);
-	if (!e)
-		return -ENOENT;
-	set_resampler(split, gsi, source, false);
-	return lw_split_line(split, gsi, source, false);
+	err = detach(split, gsi, source);
+	return err < 0 ? err : lw_split_settle(split);
 }
 
 /* ---- serve ---- */
@@ -247,7 +270,7 @@ static int serve_one(struct lw_split *s, uint64_t name)
 		return 0;
 	got = consume(s, name);
 	if (got < 0) {
-		(void)lw_split_detach(s, e.gsi, e.source);
+		(void)detach(s, e.gsi, e.source);
 		return got;
 	}
 	if (!got)
@@ -272,10 +295,7 @@ int lw_split_serve(struct lw_split *split)
 		else
 			served += got;
 	}
-	if (served) {
-		int trouble = lw_split_settle(split);
-
-		err = err < 0 ? err : trouble;
-	}
+	if (served || err < 0)
+		err = lw_split_settle_after(split, err);
 	return err < 0 ? err : served;
 }

@@ -40,7 +40,7 @@ int lw_split_msi_send(struct lw_split *split, uint64_t address, uint32_t data)
 	pthread_mutex_lock(&split->lock);
 	took = lw_split_signal(split, &route);
 	if (took < 0)
-		split->trouble = 0; /* told here */
+		split->counters.failed++;
 	pthread_mutex_unlock(&split->lock);
 	return took;
 }
@@ -62,7 +62,8 @@ int lw_split_msi_alloc(struct lw_split *split)
 	for (uint32_t n = 0; n < split->msis && gsi < 0; n++) {
 		if (split->msi[n].used)
 			continue;
-		split->msi[n] = (struct split_msi){.used = true, .irqfd = -1};
+		split->msi[n].route = (struct split_route){0};
+		split->msi[n].used = true;
 		gsi = (int)(split->pins + n);
 	}
 	pthread_mutex_unlock(&split->commit_lock);
@@ -70,11 +71,11 @@ int lw_split_msi_alloc(struct lw_split *split)
 }
 
 /* The table has changed, or does if `shown`. With the commit mutex. */
-static void touch(struct lw_split *s, bool shown)
+static void touch(struct lw_split *s, bool shown, uint32_t why)
 {
 	pthread_mutex_lock(&s->lock);
 	if (shown || !(s->flags & LW_SPLIT_QUIET))
-		s->force |= FORCE_MSI;
+		s->force |= why;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -86,7 +87,7 @@ static int lead(struct lw_split *s, uint32_t gsi, const struct split_route *rout
 	msi = find(s, gsi);
 	if (msi && !lw_split_same(&msi->route, route)) {
 		msi->route = *route;
-		touch(s, msi->irqfd >= 0);
+		touch(s, msi->irqfd >= 0, FORCE_MSI);
 	}
 	pthread_mutex_unlock(&s->commit_lock);
 	return msi ? lw_split_settle(s) : -EINVAL;
@@ -130,7 +131,8 @@ static int end_irqfd(struct lw_split *s, uint32_t gsi, struct split_msi *msi)
 	return err;
 }
 
-/* The route is installed before the irqfd is, or what is signalled between would be lost. */
+/* The route is installed before the irqfd is, or what is signalled between would be lost, or go
+ * where the GSI's last irqfd led. So it doesn't wait for lw_split_release(). */
 static int begin_irqfd(struct lw_split *s, uint32_t gsi, int fd)
 {
 	int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0), err = 0;
@@ -144,14 +146,14 @@ static int begin_irqfd(struct lw_split *s, uint32_t gsi, int fd)
 		err = msi ? -EBUSY : -EINVAL;
 	} else {
 		msi->irqfd = duplicate;
-		touch(s, msi->route.lo != 0);
+		touch(s, !lw_split_same(&msi->route, &msi->shown), FORCE_IRQFD);
 	}
 	pthread_mutex_unlock(&s->commit_lock);
 	if (err < 0) {
 		close(duplicate);
 		return err;
 	}
-	err = lw_split_settle(s);
+	err = lw_split_install(s);
 	if (err == 0)
 		err = tell_kvm(s, gsi, duplicate, 0);
 	if (err < 0) {

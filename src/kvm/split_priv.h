@@ -54,6 +54,7 @@ struct split_vcpu {
 
 struct split_msi {
 	struct split_route route; /* data 0 and lo 0: none */
+	struct split_route shown; /* what KVM has for the GSI, whoever has it now */
 	int irqfd;                /* a duplicate, or -1 */
 	bool used;
 };
@@ -71,6 +72,7 @@ enum split_force {
 	FORCE_RECOMMIT = 1u << 2, /* a stale vector */
 	FORCE_LEFT = 1u << 3,     /* a route that was left over */
 	FORCE_ALL = 1u << 4,      /* KVM's table is unknown */
+	FORCE_IRQFD = 1u << 5,    /* an irqfd is about to begin: waits for nothing */
 };
 
 struct lw_split {
@@ -107,6 +109,7 @@ struct lw_split {
 	pthread_mutex_t pic_lock;
 	struct lw_pic *pic;
 	atomic_bool intr;
+	int extint; /* vCPU 0's own: acknowledged, but KVM did not take it; or -1 */
 	pthread_mutex_t event_lock;
 	struct split_event *event;
 };
@@ -115,8 +118,10 @@ struct lw_split {
 
 /* ---- split.c ---- */
 
-/* ioctl, and its errno noted for the next call that returns. Under the lock. */
-int lw_split_ioctl_locked(struct lw_split *s, int fd, unsigned long request, void *argument);
+/* What it returned, or its negative errno, which the caller counts: it tells it, or leaves it with
+ * lw_split_trouble() to the next call that returns. */
+int lw_split_ioctl(const struct lw_split *s, int fd, unsigned long request, void *argument);
+/* Under the lock. */
 void lw_split_trouble(struct lw_split *s, int err);
 bool lw_split_named(const struct lw_split *s, uint32_t vcpu);
 
@@ -137,7 +142,7 @@ bool lw_split_due(const struct lw_split *s, uint32_t gsi);
 void lw_split_build(struct lw_split *s);
 /* KVM has it, or has it not. Under both locks. */
 void lw_split_built(struct lw_split *s, bool installed);
-/* A message to KVM: who took it, how many; or 0 and less. Under the lock. */
+/* A message to KVM: how many took it, or an errno as of lw_split_ioctl(). Under the lock. */
 int lw_split_signal(struct lw_split *s, const struct split_route *route);
 void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct lw_takers *takers);
 void lw_split_wrote(void *ctx, const struct lw_msg *before, const struct lw_msg *after);
@@ -147,6 +152,11 @@ void lw_split_wrote(void *ctx, const struct lw_msg *before, const struct lw_msg 
 /* Install what is due and deliver what waited for it; without any lock. Every call ends with it.
  * Returns 0 or the errno of what KVM refused in the meantime. */
 int lw_split_settle(struct lw_split *s);
+/* The same at the end of a call that has an errno of its own to tell, which comes first: what else
+ * there is stays for the next. */
+int lw_split_settle_after(struct lw_split *s, int err);
+/* Install and deliver alone: the errno of the commit, which nobody else is told. */
+int lw_split_install(struct lw_split *s);
 bool lw_split_anything_due(const struct lw_split *s);
 /* lw_ioapic_retry() first. */
 int lw_split_retry_and_settle(struct lw_split *s);
@@ -175,6 +185,8 @@ void lw_split_storm(void *ctx, uint32_t gsi);
 int lw_split_events_init(struct lw_split *s);
 void lw_split_events_close(struct lw_split *s);
 void lw_split_resampled(void *ctx, uint32_t gsi);
+/* Bring the chip's notification of a pin in line with who wants it. */
+void lw_split_set_notify(struct lw_split *s, uint32_t gsi);
 
 /* ---- split_run.c ---- */
 

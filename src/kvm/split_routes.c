@@ -59,8 +59,11 @@ int lw_split_signal(struct lw_split *s, const struct split_route *route)
 		.address_hi = route->hi,
 		.data = route->data,
 	};
-	int took = lw_split_ioctl_locked(s, s->vm_fd, KVM_SIGNAL_MSI, &msi);
+	int took = lw_split_ioctl(s, s->vm_fd, KVM_SIGNAL_MSI, &msi);
 
+	/* KVM counts the LAPICs that take it from -1, unless a map of them is at hand. */
+	if (took == -EPERM)
+		took = 0;
 	s->counters.signals++;
 	if (took <= 0)
 		s->counters.refused++;
@@ -188,6 +191,11 @@ static void add(struct lw_split *s, uint32_t gsi, const struct split_route *rout
 	e->u.msi.data = route->data;
 }
 
+static bool is_shown(const struct split_msi *msi)
+{
+	return msi->irqfd >= 0 && msi->route.lo;
+}
+
 void lw_split_build(struct lw_split *s)
 {
 	s->table->nr = s->table->flags = 0;
@@ -204,7 +212,7 @@ void lw_split_build(struct lw_split *s)
 			add(s, n, &p->built);
 	}
 	for (uint32_t n = 0; n < s->msis; n++)
-		if (s->msi[n].irqfd >= 0 && s->msi[n].route.lo)
+		if (is_shown(&s->msi[n]))
 			add(s, s->pins + n, &s->msi[n].route);
 }
 
@@ -222,6 +230,8 @@ void lw_split_built(struct lw_split *s, bool installed)
 			p->flags |= DUE;
 		lw_split_refresh(s, n);
 	}
+	for (uint32_t n = 0; n < s->msis && installed; n++)
+		s->msi[n].shown = is_shown(&s->msi[n]) ? s->msi[n].route : (struct split_route){0};
 }
 
 /* ---- delivery ---- */
@@ -242,6 +252,7 @@ void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct 
 	struct split_pin *p = &s->pin[gsi];
 	struct split_route route = lw_split_route_of(msg);
 	uint32_t taker;
+	int took;
 
 	/* KVM would set it in IRR, where it stays: a pin in flight for ever (SDM vol. 3, 11.5.2).
 	 */
@@ -254,7 +265,10 @@ void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct 
 		s->counters.latched++;
 		return;
 	}
-	if (lw_split_signal(s, &route) <= 0)
+	took = lw_split_signal(s, &route);
+	if (took < 0)
+		lw_split_trouble(s, took);
+	if (took <= 0)
 		return;
 	p->delivered = *msg;
 	taker = msg->logical || msg->dest == 0xff ? NOBODY : named(s, msg->dest);

@@ -44,28 +44,44 @@ int lw_split_pic_init(struct lw_split *s, struct lw_pic *storage)
 	return lw_pic_init(storage, &config);
 }
 
+/* KVM takes one at a time, and none before the vCPU has run again. A vector that it refuses is
+ * kept: the 8259 has been told that it was taken. */
+static int inject(struct lw_split *s, struct kvm_run *run)
+{
+	struct kvm_interrupt interrupt;
+	int err;
+
+	if (s->extint < 0)
+		s->extint = lw_pic_accept(s->pic);
+	if (s->extint < 0)
+		return 0;
+	interrupt.irq = (uint32_t)s->extint;
+	err = lw_split_ioctl(s, s->vcpu[0].fd, KVM_INTERRUPT, &interrupt);
+	if (err < 0) {
+		pthread_mutex_lock(&s->lock);
+		s->counters.failed++;
+		pthread_mutex_unlock(&s->lock);
+		return err;
+	}
+	s->extint = -1;
+	run->ready_for_interrupt_injection = 0;
+	return 0;
+}
+
 /* In split mode KVM_INTERRUPT is the wire to LINT0: KVM looks whether that is unmasked for ExtINT,
  * and asks for a window only then. */
 int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run)
 {
-	int err = 0, vector = -1;
+	int err = 0;
 
 	if (!split->pic || vcpu != 0)
 		return 0;
 	if (!lw_split_named(split, vcpu))
 		return -EINVAL;
 	if (run->ready_for_interrupt_injection && run->if_flag)
-		vector = lw_pic_accept(split->pic);
-	if (vector >= 0) {
-		struct kvm_interrupt interrupt = {.irq = (uint32_t)vector};
-
-		pthread_mutex_lock(&split->lock);
-		err = lw_split_ioctl_locked(split, split->vcpu[vcpu].fd, KVM_INTERRUPT, &interrupt);
-		split->trouble = 0; /* told here */
-		pthread_mutex_unlock(&split->lock);
-	}
-	run->request_interrupt_window = atomic_load(&split->intr);
-	return err < 0 ? err : 0;
+		err = inject(split, run);
+	run->request_interrupt_window = atomic_load(&split->intr) || split->extint >= 0;
+	return err;
 }
 
 /* ---- exits ---- */

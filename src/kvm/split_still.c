@@ -23,10 +23,12 @@ static void resolve(struct lw_split *s, uint32_t gsi, const struct lw_ioapic_rec
 static int compare(struct lw_split *s, uint32_t vcpu, uint64_t held[PIN_WORDS])
 {
 	struct kvm_lapic_state lapic;
-	int err = lw_split_ioctl_locked(s, s->vcpu[vcpu].fd, KVM_GET_LAPIC, &lapic);
+	int err = lw_split_ioctl(s, s->vcpu[vcpu].fd, KVM_GET_LAPIC, &lapic);
 
-	if (err < 0)
+	if (err < 0) {
+		s->counters.failed++;
 		return err;
+	}
 	for (uint32_t n = 0; n < s->pins; n++) {
 		struct lw_ioapic_record record;
 
@@ -56,7 +58,7 @@ static void resolve_unheld(struct lw_split *s, const uint64_t held[PIN_WORDS])
 int lw_split_reconcile(struct lw_split *split)
 {
 	uint64_t held[PIN_WORDS] = {0};
-	int err = 0, trouble;
+	int err = 0;
 
 	pthread_mutex_lock(&split->lock);
 	for (uint32_t n = 0; n < split->nvcpus && err == 0; n++)
@@ -66,14 +68,14 @@ int lw_split_reconcile(struct lw_split *split)
 		resolve_unheld(split, held);
 	pthread_mutex_unlock(&split->lock);
 	lw_ioapic_drain(split->io);
-	trouble = lw_split_retry_and_settle(split);
-	return err < 0 ? err : trouble;
+	lw_ioapic_retry(split->io);
+	return lw_split_settle_after(split, err);
 }
 
 int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu)
 {
 	uint64_t held[PIN_WORDS] = {0};
-	int err, trouble;
+	int err;
 
 	if (!lw_split_named(split, vcpu))
 		return -EINVAL;
@@ -81,8 +83,8 @@ int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu)
 	err = compare(split, vcpu, held);
 	pthread_mutex_unlock(&split->lock);
 	lw_ioapic_drain(split->io);
-	trouble = lw_split_retry_and_settle(split);
-	return err < 0 ? err : trouble;
+	lw_ioapic_retry(split->io);
+	return lw_split_settle_after(split, err);
 }
 
 /* ---- reset and restore ---- */
@@ -99,6 +101,7 @@ int lw_split_reset(struct lw_split *split)
 	lw_ioapic_reset(split->io);
 	if (split->pic)
 		lw_pic_reset(split->pic);
+	split->extint = -1;
 	pthread_mutex_lock(&split->lock);
 	forget_stale(split);
 	for (uint32_t n = 0; n < split->pins; n++) {
@@ -142,6 +145,10 @@ int lw_split_restored(struct lw_split *split)
 {
 	int err;
 
+	split->extint = -1;
+	/* Who is attached here is no matter of the saved state. */
+	for (uint32_t n = 0; n < split->pins; n++)
+		lw_split_set_notify(split, n);
 	pthread_mutex_lock(&split->lock);
 	forget_stale(split);
 	for (uint32_t n = 0; n < split->pins; n++)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -186,6 +187,71 @@ static void a_message_that_fails_is_sent_again(void **state)
 	assert_int_equal(lw_split_retry(split), 0);
 }
 
+/* KVM_SIGNAL_MSI returns -1 for "nobody" where KVM has no map of the LAPICs. */
+static void a_message_to_nobody_is_no_trouble(void **state)
+{
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	fake.fail_request = KVM_SIGNAL_MSI;
+	fake.fail_always = true;
+	fake.fail_with = EPERM;
+	assert_int_equal(lw_split_line(split, 5, 0, true), 0);
+	assert_int_equal(write_register(0, 0), 0);
+	assert_int_equal(lw_split_eoi(split, 0, V), LW_EOI_SUPERFLUOUS);
+	assert_int_equal(lw_split_msi_send(split, 0xfee04000, V), 0);
+	assert_int_equal(counters().refused, counters().signals);
+	assert_int_equal(counters().failed, 0);
+	assert_false(remote_irr(5));
+	fake.fail_request = 0;
+	fake.fail_always = false;
+	assert_int_equal(lw_split_retry(split), 0);
+	assert_int_equal(fake_accept(0), V);
+}
+
+/* A delivery fails in a thread that has not come to tell it. */
+static void leave_trouble(void)
+{
+	fail_next(KVM_SIGNAL_MSI, EIO);
+	assert_int_equal(lw_ioapic_line(lw_split_ioapic(split), 5, 0, true), 0);
+	assert_int_equal(lw_ioapic_line(lw_split_ioapic(split), 5, 0, false), 0);
+}
+
+static void an_errno_is_told_though_others_have_theirs(void **state)
+{
+	uint32_t low = (uint32_t)rte_to(0, V + 1);
+
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	leave_trouble();
+	fail_next(KVM_SIGNAL_MSI, ENOMEM);
+	assert_int_equal(lw_split_msi_send(split, 0xfee04000, V), -ENOMEM);
+	assert_int_equal(lw_split_retry(split), -EIO);
+	leave_trouble();
+	fail_next(KVM_GET_LAPIC, ENOMEM);
+	assert_int_equal(lw_split_reconcile(split), -ENOMEM);
+	assert_int_equal(lw_split_retry(split), -EIO);
+	assert_int_equal(write_register(0x10 + 2 * 6, LW_RTE_MASK), 0);
+	leave_trouble();
+	fail_next(KVM_SET_GSI_ROUTING, ENOMEM);
+	assert_int_equal(lw_split_mmio_write(split, 0x10, &low, sizeof(low)), -ENOMEM);
+	assert_int_equal(lw_split_retry(split), -EIO);
+	assert_int_equal(lw_split_retry(split), 0);
+	assert_int_equal(counters().failed, 6);
+}
+
+static void an_irqfd_begins_though_others_have_trouble(void **state)
+{
+	int gsi = lw_split_msi_alloc(split), fd = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	leave_trouble();
+	assert_int_equal(lw_split_msi_irqfd(split, (uint32_t)gsi, fd), 0);
+	assert_int_equal(fake.irqfds, 1);
+	assert_int_equal(lw_split_retry(split), -EIO);
+	close(fd);
+}
+
 static void a_lapic_that_cant_be_read_is_told(void **state)
 {
 	(void)state;
@@ -229,11 +295,11 @@ static void an_irqfd_that_kvm_refuses_leaves_nothing(void **state)
 	(void)state;
 	before = open_descriptors();
 	assert_int_equal(lw_split_msi_route(split, (uint32_t)gsi, 0xfee04000, V), 0);
-	fail_next(KVM_IRQFD, EBUSY);
-	assert_int_equal(lw_split_msi_irqfd(split, (uint32_t)gsi, fd), -EBUSY);
-	assert_int_equal(open_descriptors(), before);
 	fail_next(KVM_SET_GSI_ROUTING, ENOMEM);
 	assert_int_equal(lw_split_msi_irqfd(split, (uint32_t)gsi, fd), -ENOMEM);
+	assert_int_equal(open_descriptors(), before);
+	fail_next(KVM_IRQFD, EBUSY);
+	assert_int_equal(lw_split_msi_irqfd(split, (uint32_t)gsi, fd), -EBUSY);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(lw_split_msi_irqfd(split, (uint32_t)gsi, 9999), -EBADF);
 	assert_int_equal(fake.irqfds, 0);
@@ -314,6 +380,49 @@ static void devices_that_share_a_pin_are_all_told(void **state)
 		close(trigger[n]);
 		close(resample[n]);
 	}
+}
+
+struct successor {
+	int trigger, resample;
+	atomic_int waits;
+};
+
+static void *take_over(void *argument)
+{
+	struct successor *s = argument;
+
+	atomic_store(&s->waits, 1);
+	while (lw_split_attach(split, 5, 0, s->trigger, s->resample) == -EBUSY)
+		;
+	return NULL;
+}
+
+/* Another thread takes the source the moment it is given back. */
+static void who_takes_a_source_over_is_told(void **state)
+{
+	struct successor s = {.trigger = eventfd(0, EFD_CLOEXEC),
+			      .resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	eventfd_t count;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	assert_int_equal(lw_split_attach(split, 5, 0, s.trigger, s.resample), 0);
+	for (uint32_t n = 0; n < 500; n++) {
+		atomic_store(&s.waits, 0);
+		assert_int_equal(pthread_create(&thread, NULL, take_over, &s), 0);
+		while (!atomic_load(&s.waits))
+			;
+		assert_int_equal(lw_split_detach(split, 5, 0), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		raise_event(s.trigger);
+		assert_int_equal(lw_split_serve(split), 1);
+		assert_int_equal(fake_accept(0), V);
+		assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+		assert_int_equal(eventfd_read(s.resample, &count), 0);
+	}
+	close(s.trigger);
+	close(s.resample);
 }
 
 static void an_eventfd_of_an_edge_pin_is_a_pulse(void **state)
@@ -402,11 +511,15 @@ int main(void)
 		CASE(a_vcpu_is_named_once),
 		CASE(a_commit_that_fails_leaves_the_line_latched),
 		CASE(a_message_that_fails_is_sent_again),
+		CASE(a_message_to_nobody_is_no_trouble),
+		CASE(an_errno_is_told_though_others_have_theirs),
+		CASE(an_irqfd_begins_though_others_have_trouble),
 		CASE(a_lapic_that_cant_be_read_is_told),
 		CASE(a_recommit_that_fails_is_owed_to_a_later_exit),
 		CASE(an_irqfd_that_kvm_refuses_leaves_nothing),
 		CASE(an_assigned_device_is_told_of_its_eoi),
 		CASE(devices_that_share_a_pin_are_all_told),
+		CASE(who_takes_a_source_over_is_told),
 		CASE(an_eventfd_of_an_edge_pin_is_a_pulse),
 		CASE(an_eventfd_closed_under_us_goes_on),
 		CASE(what_is_no_eventfd_is_refused_or_dropped),

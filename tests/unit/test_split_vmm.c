@@ -3,6 +3,7 @@
 #include "split_rig.h"
 
 #include <lapwing/snapshot.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static int fast_6_1(void **state)
@@ -103,6 +104,32 @@ static void a_saved_machine_goes_on_in_another_kernel(void **state)
 	assert_int_equal(reuse(20, false), 0);
 }
 
+/* The machine that was saved had nobody who hears of pin 5's EOIs, and one for pin 6's. */
+static void who_is_told_is_no_matter_of_the_saved_state(void **state)
+{
+	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint8_t saved[4096];
+	eventfd_t count;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	assert_int_equal(lw_split_attach(split, 6, 0, trigger, resample), 0);
+	size = lw_ioapic_save(lw_split_ioapic(split), saved, sizeof(saved));
+	assert_int_equal(lw_split_detach(split, 6, 0), 0);
+	assert_int_equal(lw_split_attach(split, 5, 0, trigger, resample), 0);
+	assert_int_equal(lw_ioapic_restore(lw_split_ioapic(split), saved, size), 0);
+	assert_int_equal(lw_split_restored(split), 0);
+	assert_int_equal(eventfd_write(trigger, 1), 0);
+	assert_int_equal(lw_split_serve(split), 1);
+	assert_int_equal(fake_accept(0), V);
+	assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+	assert_int_equal(fake_accept(0), -1);
+	assert_int_equal(eventfd_read(resample, &count), 0);
+	close(trigger);
+	close(resample);
+}
+
 /* ---- MSIs ---- */
 
 static void only_msis_with_an_irqfd_are_in_the_table(void **state)
@@ -132,6 +159,51 @@ static void only_msis_with_an_irqfd_are_in_the_table(void **state)
 	assert_int_equal(lw_split_msi_free(split, PINS), -EINVAL);
 	assert_int_equal(lw_split_msi_route(split, PINS, 0xfee05000, 0x62), -EINVAL);
 	assert_int_equal(lw_split_msi_irqfd(split, PINS, -1), -EINVAL);
+}
+
+static void an_irqfd_never_follows_an_old_route(void **state)
+{
+	uint64_t commits;
+	int fd = dup(0);
+
+	(void)state;
+	assert_int_equal(lw_split_msi_alloc(split), PINS);
+	assert_int_equal(lw_split_msi_route(split, PINS, 0xfee05000, 0x61), 0);
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, fd), 0);
+	assert_int_equal(routed(PINS), R(1, 0x61));
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, -1), 0);
+	commits = fake.commits;
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, fd), 0);
+	assert_int_equal(fake.commits, commits); /* KVM has it */
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, -1), 0);
+	assert_int_equal(lw_split_msi_mask(split, PINS), 0);
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, fd), 0);
+	assert_int_equal(routed(PINS), 0);
+	assert_int_equal(lw_split_msi_route(split, PINS, 0xfee05000, 0x61), 0);
+	assert_int_equal(routed(PINS), R(1, 0x61));
+	assert_int_equal(lw_split_msi_free(split, PINS), 0);
+	assert_int_equal(lw_split_msi_alloc(split), PINS);
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, fd), 0);
+	assert_int_equal(routed(PINS), 0);
+	close(fd);
+}
+
+static void an_irqfd_that_begins_does_not_wait(void **state)
+{
+	int fd = dup(0);
+
+	(void)state;
+	lw_split_hold(split);
+	assert_int_equal(lw_split_msi_alloc(split), PINS);
+	assert_int_equal(lw_split_msi_route(split, PINS, 0xfee05000, 0x61), 0);
+	assert_int_equal(lw_split_msi_irqfd(split, PINS, fd), 0);
+	assert_int_equal(fake.irqfds, 1);
+	assert_int_equal(routed(PINS), R(1, 0x61));
+	assert_int_equal(lw_split_msi_mask(split, PINS), 0);
+	assert_int_equal(routed(PINS), R(1, 0x61));
+	assert_int_equal(lw_split_release(split), 0);
+	assert_int_equal(routed(PINS), 0);
+	close(fd);
 }
 
 static void msi_gsis_run_out(void **state)
@@ -254,14 +326,12 @@ static void out(uint16_t port, uint8_t value)
 	assert_int_equal(lw_split_handle(split, 0, &box.run), 1);
 }
 
-static void the_8259_reaches_lint0_of_vcpu_0(void **state)
+static int with_a_pic(void **state)
 {
 	static const struct lw_split_ops ops = {.kick = kick};
 	struct lw_split_config config = rig_config(LW_SPLIT_FAST | LW_SPLIT_PIC);
-	struct kvm_run run = {0};
 
 	(void)state;
-	rig_close();
 	fake_reset(SCAN_6_12);
 	config.ops = &ops;
 	rig_open(&config);
@@ -270,6 +340,49 @@ static void the_8259_reaches_lint0_of_vcpu_0(void **state)
 	out(0x21, 0x30);
 	out(0x21, 4);
 	out(0x21, 1);
+	return 0;
+}
+
+static void the_8259s_vectors_go_in_one_by_one(void **state)
+{
+	struct kvm_run run = {.ready_for_interrupt_injection = 1, .if_flag = 1};
+
+	(void)state;
+	assert_int_equal(lw_split_isa_line(split, 4, 0, true), 0);
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, 0x34);
+	/* It does not run, and a higher one comes. */
+	assert_int_equal(lw_split_isa_line(split, 3, 0, true), 0);
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, 0x34);
+	assert_int_equal(run.request_interrupt_window, 1);
+	run.ready_for_interrupt_injection = 1;
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, 0x33);
+}
+
+static void a_vector_of_the_8259_that_kvm_refuses_is_kept(void **state)
+{
+	struct kvm_run run = {.ready_for_interrupt_injection = 1, .if_flag = 1};
+
+	(void)state;
+	assert_int_equal(lw_split_isa_line(split, 4, 0, true), 0);
+	fake.fail_request = KVM_INTERRUPT;
+	fake.fail_in = 1;
+	fake.fail_with = EINTR;
+	assert_int_equal(lw_split_enter(split, 0, &run), -EINTR);
+	assert_int_equal(run.request_interrupt_window, 1);
+	assert_int_equal(counters().failed, 1);
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, 0x34);
+	assert_int_equal(run.request_interrupt_window, 0);
+}
+
+static void the_8259_reaches_lint0_of_vcpu_0(void **state)
+{
+	struct kvm_run run = {0};
+
+	(void)state;
 	assert_int_equal(lw_split_isa_line(split, 4, 0, true), 0);
 	assert_int_equal(kicked, 1);
 	assert_int_equal(lw_split_enter(split, 0, &run), 0);
@@ -322,12 +435,17 @@ int main(void)
 		CASE(reconciling_keeps_what_is_there, fast_6_12),
 		CASE(a_restored_record_gets_a_route_for_its_eoi, fast_6_1),
 		CASE(a_saved_machine_goes_on_in_another_kernel, fast_6_12),
+		CASE(who_is_told_is_no_matter_of_the_saved_state, fast_6_12),
 		CASE(a_device_of_the_vmms_is_told_of_its_eoi, with_notifications),
 		CASE(a_storm_is_delayed, with_notifications),
 		CASE(only_msis_with_an_irqfd_are_in_the_table, fast_6_12),
+		CASE(an_irqfd_never_follows_an_old_route, fast_6_12),
+		CASE(an_irqfd_that_begins_does_not_wait, fast_6_12),
 		CASE(msi_gsis_run_out, fast_6_12),
 		CASE(extended_destinations_go_where_kvm_wants_them, fast_6_12),
-		CASE(the_8259_reaches_lint0_of_vcpu_0, fast_6_12),
+		CASE(the_8259_reaches_lint0_of_vcpu_0, with_a_pic),
+		CASE(the_8259s_vectors_go_in_one_by_one, with_a_pic),
+		CASE(a_vector_of_the_8259_that_kvm_refuses_is_kept, with_a_pic),
 		CASE(exits_that_are_not_its_own_are_left, fast_6_12),
 	};
 
