@@ -71,10 +71,11 @@ struct tv_disk {
 	bool started;
 	int notify, trigger, resample;
 	_Atomic(bool) stopping;
-	_Atomic(uint32_t) isr, pfn, select, status;
+	_Atomic(uint32_t) isr, select, status;
+	_Atomic(uint64_t) queue; /* its PFN, and above it how often the guest has placed it */
 	/* The thread's. */
-	uint16_t seen;     /* of the available ring */
-	uint32_t seen_pfn; /* the ring that it is of */
+	uint16_t seen;       /* of the available ring */
+	uint64_t seen_queue; /* the one that it is of */
 	_Atomic(uint64_t) requests, raised, resampled, acknowledged;
 };
 
@@ -83,7 +84,7 @@ static bool rings(struct tv *vm, struct desc **desc, uint16_t **avail, uint8_t *
 {
 	const size_t table = QUEUE_SIZE * sizeof(struct desc), ring = 6 + 2 * QUEUE_SIZE;
 	const size_t used_at = (table + ring + PAGE - 1) / PAGE * PAGE;
-	uint64_t base = (uint64_t)vm->disk->pfn * PAGE;
+	uint64_t base = (uint64_t)(uint32_t)vm->disk->seen_queue * PAGE;
 	uint8_t *memory = tv_memory(vm, base, used_at + 6 + 8 * QUEUE_SIZE);
 
 	if (!base || !memory)
@@ -184,21 +185,31 @@ static void raise_line(struct tv_disk *disk)
 	signal_eventfd(disk->trigger);
 }
 
+/* Is there a request? None of a ring that is broken, or the guest could have us serve for ever. */
+static bool available(const struct tv_disk *disk, const uint16_t *avail)
+{
+	uint16_t waiting = (uint16_t)(__atomic_load_n(&avail[1], __ATOMIC_ACQUIRE) - disk->seen);
+
+	return waiting && waiting <= QUEUE_SIZE && !disk->stopping &&
+	       disk->queue == disk->seen_queue;
+}
+
 static void serve_queue(struct tv *vm)
 {
 	struct tv_disk *disk = vm->disk;
+	uint64_t queue = disk->queue;
 	struct desc *desc;
 	uint16_t *avail;
 	uint8_t *used;
 	bool done = false;
 
-	if (disk->seen_pfn != disk->pfn) {
-		disk->seen_pfn = disk->pfn;
+	if (disk->seen_queue != queue) {
+		disk->seen_queue = queue;
 		disk->seen = 0;
 	}
 	if (!rings(vm, &desc, &avail, &used))
 		return;
-	while (__atomic_load_n(&avail[1], __ATOMIC_ACQUIRE) != disk->seen) {
+	while (available(disk, avail)) {
 		uint16_t head = avail[2 + disk->seen % QUEUE_SIZE];
 		uint16_t slot = __atomic_load_n((uint16_t *)(void *)(used + 2), __ATOMIC_RELAXED);
 		uint32_t element[2] = {head, 0};
@@ -249,7 +260,7 @@ static uint32_t read_register(struct tv_disk *disk, unsigned offset)
 
 	switch (offset) {
 	case QUEUE_PFN:
-		return disk->select == 0 ? disk->pfn : 0;
+		return disk->select == 0 ? (uint32_t)disk->queue : 0;
 	case QUEUE_NUM:
 		return disk->select == 0 ? QUEUE_SIZE : 0;
 	case QUEUE_SELECT:
@@ -268,12 +279,17 @@ static uint32_t read_register(struct tv_disk *disk, unsigned offset)
 	}
 }
 
+static void place_queue(struct tv_disk *disk, uint32_t pfn)
+{
+	disk->queue = ((disk->queue >> 32) + 1) << 32 | pfn;
+}
+
 static void write_register(struct tv_disk *disk, unsigned offset, uint32_t value)
 {
 	switch (offset) {
 	case QUEUE_PFN:
 		if (disk->select == 0)
-			disk->pfn = value;
+			place_queue(disk, value);
 		break;
 	case QUEUE_SELECT:
 		disk->select = value & 0xffff;
@@ -284,7 +300,7 @@ static void write_register(struct tv_disk *disk, unsigned offset, uint32_t value
 	case STATUS:
 		disk->status = value & 0xff;
 		if (disk->status == 0) {
-			disk->pfn = 0;
+			place_queue(disk, 0);
 			disk->isr = 0;
 		}
 		break;

@@ -225,6 +225,127 @@ static void a_vcpu_that_is_not_made(void **state)
 	without_vcpu = -1;
 }
 
+/* ---- the disk alone: a VM that is nothing but RAM ---- */
+
+#define RAM       0x10000u
+#define QUEUE_PFN 2u
+#define QUEUE     (QUEUE_PFN * 0x1000u)
+
+static _Alignas(0x1000) uint8_t ram[RAM];
+
+static int attach_nothing(struct tv *vm, unsigned gsi, int trigger, int resample)
+{
+	(void)vm, (void)gsi, (void)trigger, (void)resample;
+	return 0;
+}
+
+static const struct tv_irq_ops no_irqchip = {.attach = attach_nothing};
+
+static void disk_out(struct tv *vm, unsigned offset, uint32_t value)
+{
+	assert_true(tv_disk_port(vm, (uint16_t)(TV_PORT_DISK + offset), true, (uint8_t *)&value,
+				 sizeof(value)));
+}
+
+/* The available ring's index stands behind 64 descriptors, the used ring's in the next page. */
+static uint16_t *available_index(void)
+{
+	return (uint16_t *)(void *)(ram + QUEUE + 64 * 16 + 2);
+}
+
+static uint16_t used_index(void)
+{
+	return __atomic_load_n((uint16_t *)(void *)(ram + QUEUE + 0x1000 + 2), __ATOMIC_ACQUIRE);
+}
+
+static void offer(struct tv *vm, uint16_t index)
+{
+	__atomic_store_n(available_index(), index, __ATOMIC_RELEASE);
+	disk_out(vm, 0x10, 0);
+}
+
+static void wait_until_used(uint16_t index)
+{
+	for (unsigned i = 0; i < 5000 && used_index() != index; i++)
+		usleep(1000);
+	assert_int_equal(used_index(), index);
+}
+
+static void place_queue(struct tv *vm)
+{
+	memset(ram, 0, sizeof(ram));
+	disk_out(vm, 0x08, QUEUE_PFN);
+}
+
+static void make_disk(struct tv *vm)
+{
+	*vm = (struct tv){.fd = -1,
+			  .ram = ram,
+			  .ram_low = RAM,
+			  .options = {.memory = RAM, .program = "test"},
+			  .irq = &no_irqchip};
+	assert_int_equal(tv_disk_create(vm), 0);
+	place_queue(vm);
+}
+
+static void a_queue_that_is_placed_again(void **state)
+{
+	struct tv vm;
+
+	(void)state;
+	make_disk(&vm);
+	offer(&vm, 3);
+	wait_until_used(3);
+	place_queue(&vm);
+	offer(&vm, 1);
+	wait_until_used(1);
+	disk_out(&vm, 0x12, 0); /* a reset */
+	place_queue(&vm);
+	offer(&vm, 2);
+	wait_until_used(2);
+	tv_disk_destroy(&vm);
+}
+
+static void a_ring_that_is_broken(void **state)
+{
+	struct tv vm;
+
+	(void)state;
+	make_disk(&vm);
+	offer(&vm, 65);
+	usleep(50000);
+	assert_int_equal(used_index(), 0);
+	offer(&vm, 64);
+	wait_until_used(64);
+	tv_disk_destroy(&vm);
+}
+
+static _Atomic(bool) enough;
+
+static void *offer_for_ever(void *unused)
+{
+	(void)unused;
+	while (!enough)
+		__atomic_store_n(available_index(), (uint16_t)(used_index() + 32),
+				 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void a_ring_that_is_never_empty(void **state)
+{
+	pthread_t guest;
+	struct tv vm;
+
+	(void)state;
+	make_disk(&vm);
+	offer(&vm, 32);
+	assert_int_equal(pthread_create(&guest, NULL, offer_for_ever, NULL), 0);
+	usleep(50000);
+	tv_disk_destroy(&vm);
+	enough = true;
+	pthread_join(guest, NULL);
+}
+
 static int make_file(void **state)
 {
 	int fd = mkstemp(image);
@@ -252,6 +373,9 @@ int main(void)
 		cmocka_unit_test(too_few_descriptors),
 		cmocka_unit_test(a_kernel_without_a_split_irqchip),
 		cmocka_unit_test(a_vcpu_that_is_not_made),
+		cmocka_unit_test(a_queue_that_is_placed_again),
+		cmocka_unit_test(a_ring_that_is_broken),
+		cmocka_unit_test(a_ring_that_is_never_empty),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);
