@@ -89,18 +89,19 @@ int lw_user_vcpu(struct lw_user *user, uint32_t vcpu, int fd, struct kvm_run *ru
 /*
  * Own thread, once, before lw_user_run(): blocks the kick signal in this thread, lets it through in
  * KVM_RUN and while halted, so that one that comes early is not lost, and makes the LAPIC timer's
- * alarm. Returns 0; -EINVAL; -EBUSY (bound already); or what a call gave.
+ * alarm. Returns 0; -EINVAL; -EBUSY (bound already); or what a call gave, and is not bound then.
  */
 int lw_user_bind(struct lw_user *user, uint32_t vcpu);
 
-/* Own thread, the last call: the alarm is deleted, and nobody signals this thread any more. */
+/* Own thread, the last call: the alarm is deleted, and nobody signals this thread any more. Nothing
+ * for a vCPU that is not bound. The LAPIC's timer runs on: the next bind makes an alarm for it. */
 void lw_user_unbind(struct lw_user *user, uint32_t vcpu);
 
 /*
  * Let the vCPU go on: wait while it is halted or waits for SIPI, else inject what is due and run it
  * until its next exit. What is the controllers' is served. Own thread, after lw_user_bind().
  * Returns 1 if the exit in kvm_run is for the VMM; 0 if it was served, or a kick came: call again;
- * or what KVM_RUN or another ioctl gave.
+ * -EINVAL (no such index, or not bound); or what KVM_RUN or another ioctl gave.
  */
 int lw_user_run(struct lw_user *user, uint32_t vcpu);
 
@@ -112,9 +113,10 @@ int lw_user_msi(struct lw_user *user, uint64_t address, uint32_t data);
 
 /*
  * A device signals a pin by an eventfd, as with KVM's resampling irqfds: `trigger` asserts the
- * line's `source`, which becomes this eventfd's; the EOI lowers it and signals `resample`. Level
- * pins only. Both are duplicated. Returns 0; -EINVAL; -EBUSY (source taken), -ENOSPC (too many), or
- * what the C library gave.
+ * line's `source`, which becomes this eventfd's; the EOI, to a LAPIC or to the 8259s, lowers it and
+ * signals `resample`. Through the second 8259 a spurious IRQ 15 may follow, since the line falls
+ * only after the EOI. Level pins only. Both are duplicated. Returns 0; -EINVAL; -EBUSY (source
+ * taken), -ENOSPC (too many), or what the C library gave.
  */
 int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trigger, int resample);
 
@@ -125,6 +127,25 @@ int lw_user_serve(struct lw_user *user);
 
 /* The chips, for what is not here: routes, saving. They are the backend's. */
 struct lw_chip *lw_user_chip(struct lw_user *user);
+
+#define LW_USER_MP_NMI    1u       /* to be injected, */
+#define LW_USER_MP_INIT   2u       /* or carried out */
+#define LW_USER_MP_SIPI   4u       /* to be taken, if the vCPU waits for it, with the vector in */
+#define LW_USER_MP_VECTOR 0xff00u  /* these bits */
+#define LW_USER_MP_WAITS  0x10000u /* for SIPI */
+#define LW_USER_MP_HALTED 0x20000u
+#define LW_USER_MP_IF     0x40000u /* it takes interrupts, and so is woken by one */
+
+/*
+ * What no chip's snapshot holds of a vCPU, LW_USER_MP_…: save it beside lw_chip_save(), and set it
+ * for each vCPU after lw_chip_restore(). That also tells the I/O APIC again which pins have
+ * eventfds here, since a snapshot says what was so where it was taken. Does not touch KVM:
+ * registers, FPU, MSRs and KVM_GET_VCPU_EVENTS are the VMM's to save, which has first let the last
+ * exit be completed (kvm_run.immediate_exit). With all vCPUs stopped. Returns 0 or -EINVAL (no such
+ * index, not named, unknown bits).
+ */
+int lw_user_get_mp(struct lw_user *user, uint32_t vcpu, uint32_t *mp);
+int lw_user_set_mp(struct lw_user *user, uint32_t vcpu, uint32_t mp);
 
 struct lw_user_counters {
 	uint64_t runs;      /* KVM_RUN */

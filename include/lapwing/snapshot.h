@@ -25,6 +25,9 @@
  *              alone also record for each taker, and route for each pin
  *   PIC        intr if it has changed; eoi for each pin that owes it
  *
+ * lw_ioapic_notify() is part of it, as it was where the snapshot was taken: a VMM whose resampled
+ * pins are others says so again after the restore.
+ *
  * Parts of a struct lw_chip are restored by lw_chip_restore() only: it keeps them in step.
  */
 #ifndef LAPWING_SNAPSHOT_H

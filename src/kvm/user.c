@@ -81,7 +81,7 @@ static void op_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector
 
 /* The vCPU's own thread. An alarm in the past fires at once; the guest may ask for a very dense
  * sequence, and gets one in 20 us at the most. */
-static void op_deadline(void *ctx, uint32_t vcpu, uint64_t deadline)
+void user_deadline(void *ctx, uint32_t vcpu, uint64_t deadline)
 {
 	struct user_vcpu *v = &((struct lw_user *)ctx)->vcpu[vcpu];
 	const uint64_t soonest = user_now() + 20000;
@@ -105,14 +105,21 @@ static void op_resample(void *ctx, uint32_t gsi)
 		user->config.resample(user->config.ctx, gsi);
 }
 
+/* Pin n of the 8259s is GSI n's, as is that of the I/O APIC. */
+static void op_pic_eoi(void *ctx, uint32_t pin)
+{
+	user_event_resample(ctx, pin);
+}
+
 static const struct lw_chip_ops chip_ops = {
 	.lock = op_lock,
 	.unlock = op_unlock,
 	.kick = op_kick,
 	.owned = op_owned,
 	.signal = op_signal,
-	.deadline = op_deadline,
+	.deadline = user_deadline,
 	.resample = op_resample,
+	.pic_eoi = op_pic_eoi,
 };
 
 static void describe(const struct lw_user_config *config, uint32_t granted, uint32_t tsc_khz,

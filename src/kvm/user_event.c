@@ -92,6 +92,16 @@ int lw_user_serve(struct lw_user *user)
 	return served;
 }
 
+void user_event_wire(struct lw_user *user)
+{
+	for (unsigned i = 0; i < LW_USER_EVENTFDS; i++) {
+		const struct user_eventfd *event = &user->event[i];
+
+		if (event->used)
+			(void)lw_ioapic_notify(lw_chip_ioapic(user->chip, 0), event->gsi, true);
+	}
+}
+
 /* Lowered first, then told: a signal that follows raises the line again. */
 void user_event_resample(struct lw_user *user, uint32_t gsi)
 {

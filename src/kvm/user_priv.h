@@ -16,9 +16,9 @@ enum user_where {
 	USER_INSIDE, /* in KVM_RUN or asleep, or past its last look */
 };
 
-#define USER_NMI  1u
-#define USER_INIT 2u
-#define USER_SIPI 4u
+#define USER_NMI  LW_USER_MP_NMI
+#define USER_INIT LW_USER_MP_INIT
+#define USER_SIPI LW_USER_MP_SIPI
 
 struct user_vcpu {
 	struct lw_user *user;
@@ -61,6 +61,8 @@ struct lw_user {
 /* user.c */
 int user_ioctl(const struct lw_user *user, int fd, unsigned long request, void *argument);
 uint64_t user_now(void);
+/* Sets the alarm; 0: none. Nothing while the vCPU is not bound. */
+void user_deadline(void *ctx, uint32_t vcpu, uint64_t deadline);
 
 /* user_msr.c: asks KVM for the MSR exits; what it grants of `wanted`. */
 uint32_t user_msr_grant(struct lw_user *user, uint32_t wanted);
@@ -73,5 +75,7 @@ int user_exit(struct user_vcpu *v);
 
 /* user_event.c: the level delivery of a pin has been resolved. */
 void user_event_resample(struct lw_user *user, uint32_t gsi);
+/* The I/O APIC has been restored: which pins have eventfds is no part of a snapshot of ours. */
+void user_event_wire(struct lw_user *user);
 
 #endif

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MP_ASKED (LW_USER_MP_NMI | LW_USER_MP_INIT | LW_USER_MP_SIPI | LW_USER_MP_VECTOR)
+#define MP_KNOWN (MP_ASKED | LW_USER_MP_WAITS | LW_USER_MP_HALTED | LW_USER_MP_IF)
+
 /* KVM_SET_SIGNAL_MASK: in KVM_RUN the kick comes through; elsewhere it waits. */
 static int set_signal_mask(struct user_vcpu *v)
 {
@@ -35,14 +38,22 @@ static int make_alarm(struct user_vcpu *v)
 	return timer_create(CLOCK_MONOTONIC, &event, &v->alarm) < 0 ? -errno : 0;
 }
 
+/* Null if no such vCPU has been named. */
+static struct user_vcpu *find(struct lw_user *user, uint32_t vcpu)
+{
+	if (vcpu >= user->config.nvcpus || !user->vcpu[vcpu].named)
+		return NULL;
+	return &user->vcpu[vcpu];
+}
+
 int lw_user_bind(struct lw_user *user, uint32_t vcpu)
 {
-	struct user_vcpu *v;
+	struct lw_lapic *lapic = lw_chip_lapic(user->chip, vcpu);
+	struct user_vcpu *v = find(user, vcpu);
 	int err;
 
-	if (vcpu >= user->config.nvcpus || !user->vcpu[vcpu].named)
+	if (!v)
 		return -EINVAL;
-	v = &user->vcpu[vcpu];
 	if (v->bound)
 		return -EBUSY;
 	err = set_signal_mask(v);
@@ -53,20 +64,53 @@ int lw_user_bind(struct lw_user *user, uint32_t vcpu)
 	v->thread = pthread_self();
 	v->tid = gettid();
 	v->bound = true;
-	lw_lapic_time(lw_chip_lapic(user->chip, vcpu), user_now());
+	user_event_wire(user);
+	lw_lapic_time(lapic, user_now());
 	if (user->flags & LW_USER_DEADLINE)
 		err = user_msr_sync_tsc(v);
-	return err < 0 ? err : 0;
+	if (err < 0) {
+		lw_user_unbind(user, vcpu);
+		return err;
+	}
+	/* A restore, or an earlier thread, may have left the timer running. */
+	user_deadline(user, vcpu, lw_lapic_deadline(lapic));
+	return 0;
 }
 
 void lw_user_unbind(struct lw_user *user, uint32_t vcpu)
 {
-	struct user_vcpu *v = &user->vcpu[vcpu];
+	struct user_vcpu *v = find(user, vcpu);
 
-	if (!v->bound)
+	if (!v || !v->bound)
 		return;
 	v->bound = false;
 	timer_delete(v->alarm);
+}
+
+int lw_user_get_mp(struct lw_user *user, uint32_t vcpu, uint32_t *mp)
+{
+	const struct user_vcpu *v = find(user, vcpu);
+
+	if (!v || !mp)
+		return -EINVAL;
+	*mp = v->asked | (v->waits_for_sipi ? LW_USER_MP_WAITS : 0) |
+	      (v->halted ? LW_USER_MP_HALTED : 0) | (v->run->if_flag ? LW_USER_MP_IF : 0);
+	return 0;
+}
+
+int lw_user_set_mp(struct lw_user *user, uint32_t vcpu, uint32_t mp)
+{
+	struct user_vcpu *v = find(user, vcpu);
+
+	if (!v || (mp & ~MP_KNOWN))
+		return -EINVAL;
+	v->asked = mp & MP_ASKED;
+	v->waits_for_sipi = mp & LW_USER_MP_WAITS;
+	v->halted = mp & LW_USER_MP_HALTED;
+	v->run->if_flag = (mp & LW_USER_MP_IF) != 0;
+	v->run->ready_for_interrupt_injection = 0;
+	user_event_wire(user);
+	return 0;
 }
 
 /* What the last exit left half done is done, lest it touch the registers that INIT sets. */
@@ -221,9 +265,11 @@ static int enter_guest(struct user_vcpu *v)
 
 int lw_user_run(struct lw_user *user, uint32_t vcpu)
 {
-	struct user_vcpu *v = &user->vcpu[vcpu];
+	struct user_vcpu *v = find(user, vcpu);
 	int err;
 
+	if (!v || !v->bound)
+		return -EINVAL;
 	lw_lapic_time(lw_chip_lapic(user->chip, vcpu), user_now());
 	err = serve_signals(v);
 	if (err < 0)

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <lapwing/kvm_user.h>
+#include <lapwing/snapshot.h>
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -370,6 +371,112 @@ static void test_wakes_for_the_timer(void **state)
 	assert_int_equal(lw_user_counters(user).halts, 1);
 }
 
+static void start_timer(void)
+{
+	guest_write(0, SVR, LW_SVR_ENABLE | 0xff);
+	guest_write(0, APIC + LW_LAPIC_DCR, 0xb);
+	guest_write(0, APIC + LW_LAPIC_LVT_TIMER, VECTOR);
+	guest_write(0, APIC + LW_LAPIC_TMICT, 50000000);
+}
+
+/* Halts; without the timer a kick ends it after 5 s, lest the test hang. */
+static void check_timer_wakes(void)
+{
+	const struct itimerspec when = {.it_value = {.tv_sec = 5}, .it_interval = {.tv_sec = 1}};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+	struct itimerspec left;
+	timer_t timer;
+
+	kvm.injected = -1;
+	step(0, exit_halt);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &when, NULL), 0);
+	run_until_injected();
+	assert_int_equal(timer_gettime(timer, &left), 0);
+	assert_int_equal(timer_delete(timer), 0);
+	assert_int_equal(kvm.injected, VECTOR);
+	assert_true(left.it_value.tv_sec >= 1); /* not by the kick */
+}
+
+/* Into a new backend, of which no vCPU is bound. */
+static void move_chip(void)
+{
+	size_t size = lw_chip_save(lw_user_chip(user), NULL, 0);
+	struct lw_user_config c = config();
+	uint32_t mp[CPUS];
+	uint8_t *image = malloc(size);
+
+	assert_non_null(image);
+	assert_int_equal(lw_chip_save(lw_user_chip(user), image, size), size);
+	for (uint32_t i = 0; i < CPUS; i++)
+		assert_int_equal(lw_user_get_mp(user, i, &mp[i]), 0);
+	teardown(NULL);
+	memset(kvm.run, 0, sizeof(kvm.run));
+	make(&c);
+	for (uint32_t i = 0; i < CPUS; i++)
+		lw_user_unbind(user, i);
+	assert_int_equal(lw_chip_restore(lw_user_chip(user), image, size), 0);
+	for (uint32_t i = 0; i < CPUS; i++)
+		assert_int_equal(lw_user_set_mp(user, i, mp[i]), 0);
+	free(image);
+}
+
+static void test_timer_survives_a_restore(void **state)
+{
+	(void)state;
+	start_timer();
+	move_chip();
+	assert_int_equal(lw_user_bind(user, 0), 0);
+	check_timer_wakes();
+}
+
+static void test_timer_survives_another_bind(void **state)
+{
+	(void)state;
+	start_timer();
+	lw_user_unbind(user, 0);
+	assert_int_equal(lw_user_bind(user, 0), 0);
+	check_timer_wakes();
+}
+
+static void test_mp_state_survives_a_restore(void **state)
+{
+	uint32_t mp;
+
+	(void)state;
+	guest_write(0, SVR, LW_SVR_ENABLE | 0xff);
+	guest_write(0, APIC + LW_LAPIC_ICR2, 1u << 24);
+	guest_write(0, ICR, 0x4600 | 0x99);
+	step(1, NULL);
+	guest_write(0, ICR, 0x4400); /* an NMI that is not taken yet */
+	step(0, exit_halt);
+	move_chip();
+	assert_int_equal(lw_user_get_mp(user, 0, &mp), 0);
+	assert_int_equal(mp, LW_USER_MP_HALTED | LW_USER_MP_IF);
+	assert_int_equal(lw_user_get_mp(user, 1, &mp), 0);
+	assert_int_equal(mp, LW_USER_MP_NMI | LW_USER_MP_IF);
+	assert_int_equal(lw_user_bind(user, 1), 0);
+	kvm.runs = 0;
+	step(1, NULL);
+	assert_int_equal(kvm.runs, 1);
+	assert_int_equal(kvm.nmis, 1);
+	assert_int_equal(lw_user_get_mp(user, CPUS, &mp), -EINVAL);
+	assert_int_equal(lw_user_get_mp(user, 0, NULL), -EINVAL);
+	assert_int_equal(lw_user_set_mp(user, CPUS, 0), -EINVAL);
+	assert_int_equal(lw_user_set_mp(user, 0, 0x80000), -EINVAL);
+}
+
+static void test_pending_sipi_survives_a_restore(void **state)
+{
+	(void)state;
+	guest_write(0, APIC + LW_LAPIC_ICR2, 1u << 24);
+	guest_write(0, ICR, 0x4600 | 0x99);
+	move_chip();
+	assert_int_equal(lw_user_bind(user, 1), 0);
+	step(1, NULL);
+	assert_int_equal(kvm.sregs[1].cs.base, 0x99000);
+}
+
 static void exit_wrmsr(struct kvm_run *run)
 {
 	run->exit_reason = KVM_EXIT_X86_WRMSR;
@@ -453,6 +560,33 @@ static void test_eventfds(void **state)
 	close(resample);
 }
 
+static void test_eventfds_survive_a_restore(void **state)
+{
+	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
+	size_t size = lw_chip_save(lw_user_chip(user), NULL, 0);
+	uint8_t image[65536];
+	uint32_t mp;
+
+	(void)state;
+	route_pin(PIN, VECTOR);
+	size = lw_chip_save(lw_user_chip(user), image, sizeof(image));
+	assert_true(size <= sizeof(image));
+	assert_int_equal(lw_user_attach(user, PIN, 3, trigger, resample), 0);
+	assert_int_equal(lw_user_get_mp(user, 0, &mp), 0);
+	assert_int_equal(lw_chip_restore(lw_user_chip(user), image, size), 0);
+	assert_int_equal(lw_user_set_mp(user, 0, mp), 0);
+	eventfd_write(trigger, 1);
+	assert_int_equal(lw_user_serve(user), 1);
+	run_until_injected();
+	guest_write(0, APIC + LW_LAPIC_EOI, 0);
+	assert_int_equal(count_of(resample), 1);
+	kvm.injected = -1;
+	step(0, NULL);
+	assert_int_equal(kvm.injected, -1);
+	close(trigger);
+	close(resample);
+}
+
 static struct {
 	uint8_t bytes[64]; /* behind kvm_run, as io.data_offset says */
 } port_data;
@@ -492,6 +626,61 @@ static void test_8259(void **state)
 	guest_out(0x3f8, 'x');
 	kvm.next = exit_port;
 	assert_int_equal(lw_user_run(user, 0), 1); /* not the backend's */
+}
+
+static void test_8259_resamples(void **state)
+{
+	static const uint8_t setup_writes[][2] = {
+		{0x20, 0x11}, {0x21, 0x30}, {0x21, 0x04}, {0x21, 0x01}, {0x21, 0x00}};
+	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(setup_writes) / 2; i++) {
+		guest_out(setup_writes[i][0], setup_writes[i][1]);
+		step(0, exit_port);
+	}
+	guest_out(LW_PIC_PORT_ELCR, 1u << 5);
+	step(0, exit_port);
+	assert_int_equal(lw_user_attach(user, 5, 3, trigger, resample), 0);
+	for (unsigned round = 0; round < 3; round++) {
+		eventfd_write(trigger, 1);
+		assert_int_equal(lw_user_serve(user), 1);
+		run_until_injected();
+		assert_int_equal(kvm.injected, 0x35);
+		assert_int_equal(count_of(resample), 0);
+		guest_out(0x20, 0x20);
+		step(0, exit_port);
+		assert_int_equal(count_of(resample), 1);
+		kvm.injected = -1;
+		step(0, NULL);
+		step(0, NULL);
+		assert_int_equal(kvm.injected, -1);
+	}
+	close(trigger);
+	close(resample);
+}
+
+static void test_a_bind_that_fails_leaves_nothing(void **state)
+{
+	(void)state;
+	lw_user_unbind(user, 0);
+	kvm.fails = KVM_GET_MSRS;
+	assert_int_equal(lw_user_bind(user, 0), -EIO);
+	assert_int_equal(lw_user_run(user, 0), -EINVAL);
+	kvm.fails = 0;
+	assert_int_equal(lw_user_bind(user, 0), 0);
+}
+
+static void test_refuses_a_vcpu_that_is_not_bound(void **state)
+{
+	(void)state;
+	lw_user_unbind(user, 0);
+	lw_user_unbind(user, 0);
+	lw_user_unbind(user, CPUS);
+	lw_user_unbind(user, UINT32_MAX);
+	assert_int_equal(lw_user_run(user, 0), -EINVAL);
+	assert_int_equal(lw_user_run(user, CPUS), -EINVAL);
+	assert_int_equal(lw_user_run(user, UINT32_MAX), -EINVAL);
 }
 
 static void test_tells_what_fails(void **state)
@@ -538,6 +727,14 @@ int main(void)
 		CASE(test_msrs),
 		CASE(test_eventfds),
 		CASE(test_8259),
+		CASE(test_timer_survives_a_restore),
+		CASE(test_timer_survives_another_bind),
+		CASE(test_mp_state_survives_a_restore),
+		CASE(test_pending_sipi_survives_a_restore),
+		CASE(test_eventfds_survive_a_restore),
+		CASE(test_8259_resamples),
+		CASE(test_a_bind_that_fails_leaves_nothing),
+		CASE(test_refuses_a_vcpu_that_is_not_bound),
 		CASE(test_tells_what_fails),
 	};
 
