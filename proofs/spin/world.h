@@ -5,7 +5,7 @@
  * call of the library, or the few that a VMM makes together.
  *
  * What SPIN saves and restores is world_saved; what it compares is world_digest, of which
- * docs/reliability.md says why it is enough.
+ * docs/proofs.md says why it is enough.
  */
 #ifndef LAPWING_WORLD_H
 #define LAPWING_WORLD_H
@@ -49,12 +49,5 @@ void world_init(const char *model);
 void world_do(unsigned n);
 
 const char *world_event(unsigned n);
-
-/* Runs of models with the word `digest` check that states of one digest are one state. */
-struct world_check {
-	uint64_t matched; /* pairs of states compared */
-};
-
-extern struct world_check world_check;
 
 #endif

@@ -4,9 +4,7 @@
 #include <lapwing/msi.h>
 
 #include "chip_priv.h"
-
-#define BROADCAST       0xffffffffu
-#define XAPIC_BROADCAST 0xffu
+#include "dest.h"
 
 /* ---- who is meant ---- */
 

@@ -11,9 +11,7 @@
 #include <stdatomic.h>
 
 #include "bits.h"
-
-#define BROADCAST       0xffffffffu
-#define XAPIC_BROADCAST 0xffu
+#include "dest.h"
 
 /* ESR (SDM 11.5.3). Bits 0 to 3 belong to the APIC bus, which no processor of today has; bit 4 to
  * those that can't send lowest-priority IPIs, which this one can. */

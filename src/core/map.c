@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "bits.h"
+#include "dest.h"
 #include "map.h"
 
-#define BROADCAST       0xffffffffu
-#define XAPIC_BROADCAST 0xffu
-#define SEVERAL         (LW_MAP_NOBODY - 1u)
-#define RETRIES         4
+#define SEVERAL (LW_MAP_NOBODY - 1u)
+#define RETRIES 4
 
 /* What a vCPU's LAPIC is known to have: its mode, and in xAPIC mode DFR's model and the logical id.
  */
