@@ -73,7 +73,7 @@ static void look_at(struct naive_ioapic *n, struct naive_pin *p)
 /* ---- the end of a delivery ---- */
 
 /* Those who took it beside the one that ends it are left over. */
-static void end(struct naive_pin *p, int by)
+static void end(struct naive_ioapic *n, struct naive_pin *p, int by)
 {
 	bool many = p->several, left[NAIVE_VCPUS];
 	int vector = p->delivered;
@@ -85,7 +85,7 @@ static void end(struct naive_pin *p, int by)
 	if (many)
 		p->delivered = vector;
 	if (p->notify)
-		p->sampling = p->owes_resample = true;
+		p->sampling = p->owes_resample = n->owing = true;
 }
 
 static void deliver_again(struct naive_ioapic *n, struct naive_pin *p)
@@ -99,7 +99,7 @@ static void deliver_again(struct naive_ioapic *n, struct naive_pin *p)
 	p->eois++;
 	if (p->eois == STORM) {
 		p->eois = 0;
-		p->delayed = p->owes_storm = true;
+		p->delayed = p->owes_storm = n->owing = true;
 		n->counters.storms++;
 		return;
 	}
@@ -112,7 +112,7 @@ static void tell(struct naive_ioapic *n)
 	if (n->telling)
 		return;
 	n->telling = true;
-	for (;;) {
+	while (n->owing) {
 		struct naive_pin *p = NULL;
 		bool sample = true;
 		uint32_t gsi;
@@ -126,8 +126,10 @@ static void tell(struct naive_ioapic *n)
 		for (uint32_t pin = n->config.pins; !sample && pin-- > 0;)
 			if (n->pin[pin].owes_storm)
 				p = &n->pin[pin];
-		if (!p)
+		if (!p) {
+			n->owing = false;
 			break;
+		}
 		gsi = n->config.gsi_base + (uint32_t)(p - n->pin);
 		if (!sample) {
 			p->owes_storm = false;
@@ -166,7 +168,7 @@ enum lw_eoi_class naive_ioapic_eoi(struct naive_ioapic *n, uint32_t vcpu, uint8_
 		if (strict)
 			mine = by_level(p) && p->vector == vector;
 		if (p->remote_irr && mine) {
-			end(p, strict ? -1 : (int)vcpu);
+			end(n, p, strict ? -1 : (int)vcpu);
 			n->counters.resolved++;
 			ended[pin] = true;
 			found = LW_EOI_NECESSARY;
@@ -192,7 +194,7 @@ static void eoi_register(struct naive_ioapic *n, int vector)
 
 		if (!p->remote_irr || (p->delivered != vector && p->vector != vector))
 			continue;
-		end(p, -1);
+		end(n, p, -1);
 		n->counters.resolved++;
 		deliver_again(n, p);
 	}
@@ -213,7 +215,7 @@ void naive_ioapic_forget(struct naive_ioapic *n, uint32_t vcpu)
 			p->taker[vcpu] = false;
 			continue;
 		}
-		end(p, (int)vcpu);
+		end(n, p, (int)vcpu);
 		deliver_again(n, p);
 	}
 	tell(n);
@@ -262,7 +264,7 @@ static void set_rte(struct naive_ioapic *n, struct naive_pin *p, uint64_t value)
 		p->eois = 0;
 		p->refused = false;
 		if (p->remote_irr)
-			end(p, -1);
+			end(n, p, -1);
 	}
 	if (p->masked || !asserted(n, p))
 		p->refused = false;
@@ -386,7 +388,7 @@ void naive_ioapic_init(struct naive_ioapic *n)
 {
 	memset(n->pin, 0, sizeof(n->pin));
 	memset(&n->counters, 0, sizeof(n->counters));
-	n->telling = false;
+	n->telling = n->owing = false;
 	n->select = 0;
 	n->id = n->config.id;
 	for (uint32_t pin = 0; pin < LW_IOAPIC_MAX_PINS; pin++)

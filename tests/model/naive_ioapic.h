@@ -38,6 +38,7 @@ struct naive_ioapic {
 	void *ctx;
 	struct naive_pin pin[LW_IOAPIC_MAX_PINS];
 	int id, select;
+	bool owing; /* a pin may owe something */
 	bool telling;
 	struct lw_ioapic_counters counters;
 };
