@@ -417,12 +417,13 @@ int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on)
 		return -EINVAL;
 	enter(io);
 	p = &io->pin[pin];
+	/* First, for whoever begins to listen is told nothing of an EOI that has been. */
+	if (p->flags & LET_GO)
+		lw_pin_recall(io, p);
 	if (on)
 		p->flags |= NOTIFY;
 	else
 		p->flags &= (uint16_t)~NOTIFY;
-	if (p->flags & LET_GO)
-		lw_pin_recall(io, p);
 	leave(io);
 	return 0;
 }

@@ -106,6 +106,20 @@ static void whoever_wants_to_be_told_gets_an_answer(void **state)
 	assert_diary("resample107 ");
 }
 
+/* Found by fuzz_ioapic. */
+static void an_eoi_before_anybody_listened_is_told_to_nobody(void **state)
+{
+	(void)state;
+	rig.where = LW_RECALL_GONE;
+	lw_ioapic_notify(rig.io, 7, true);
+	assert_diary("recall1:31 ");
+	assert_false(remote_irr(7));
+	line(7, true);
+	line(7, false);
+	eoi(1, 0x31);
+	assert_diary("level107:31>1 resample107 ");
+}
+
 static void an_eoi_that_leaves_all_the_same_resolves(void **state)
 {
 	(void)state;
@@ -228,6 +242,7 @@ int main(void)
 		CASE(a_read_of_the_rte_asks),
 		CASE(an_unmask_with_the_line_up_asks),
 		CASE(whoever_wants_to_be_told_gets_an_answer),
+		CASE(an_eoi_before_anybody_listened_is_told_to_nobody),
 		CASE(an_eoi_that_leaves_all_the_same_resolves),
 		CASE(settle_asks_after_all_that_were_let_go),
 		CASE(a_pair_is_let_go_as_a_whole_or_not_at_all),
