@@ -43,9 +43,27 @@ void fuzz_count(uint64_t operations)
 	total.operations += operations;
 }
 
+void fuzz_mute(bool on)
+{
+	static FILE *nowhere, *out, *err;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "we");
+	if (!nowhere || on == (stdout == nowhere))
+		return;
+	if (on) {
+		out = stdout;
+		err = stderr;
+	}
+	stdout = on ? nowhere : out;
+	stderr = on ? nowhere : err;
+}
+
 void fuzz_fail(const char *format, ...)
 {
 	va_list args;
+
+	fuzz_mute(false);
 
 	va_start(args, format);
 	fputs(FUZZ_NAME ": ", stderr);

@@ -53,6 +53,9 @@ static inline uint32_t in_word(struct input *in)
  * that $LAPWING_FUZZ_LOG names, if it does; a run that ends in a finding adds nothing. */
 void fuzz_count(uint64_t operations);
 
+/* What is printed meanwhile goes nowhere; findings are still told. */
+void fuzz_mute(bool on);
+
 /* A finding: say what, as printf() does, and abort. */
 __attribute__((format(printf, 1, 2))) _Noreturn void fuzz_fail(const char *format, ...);
 

@@ -194,7 +194,7 @@ static bool available(const struct tv_disk *disk, const uint16_t *avail)
 	       disk->queue == disk->seen_queue;
 }
 
-static void serve_queue(struct tv *vm)
+void tv_disk_serve(struct tv *vm)
 {
 	struct tv_disk *disk = vm->disk;
 	uint64_t queue = disk->queue;
@@ -248,7 +248,7 @@ static void *disk_thread(void *argument)
 		}
 		if (fds[0].revents & POLLIN) {
 			drain_eventfd(disk->notify);
-			serve_queue(vm);
+			tv_disk_serve(vm);
 		}
 	}
 	return NULL;

@@ -204,6 +204,8 @@ void tv_serial_destroy(struct tv *vm);
 /* disk.c */
 int tv_disk_create(struct tv *vm);
 void tv_disk_destroy(struct tv *vm);
+/* Carries out what the guest has put in the queue: its thread does. */
+void tv_disk_serve(struct tv *vm);
 void tv_disk_report(struct tv *vm, void *report);
 
 /* events.c */
