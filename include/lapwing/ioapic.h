@@ -204,12 +204,14 @@ void lw_ioapic_forget(struct lw_ioapic *io, uint32_t vcpu);
 void lw_ioapic_retry(struct lw_ioapic *io);
 
 /*
- * For whoever serves an EOI policy (struct lw_eoi_env): to be called with the lock held, and
- * followed, once it is let go, by lw_ioapic_drain().
+ * For whoever serves an EOI policy (struct lw_eoi_env), or has something of his own to do in the
+ * same hold of the lock: to be called with the lock held, and followed, once it is let go, by
+ * lw_ioapic_drain().
  */
 
-/* lw_ioapic_remapped(), lw_ioapic_eoi(), lw_ioapic_hold(), lw_ioapic_forget() and
+/* lw_ioapic_line(), lw_ioapic_remapped(), lw_ioapic_eoi(), lw_ioapic_hold(), lw_ioapic_forget() and
  * lw_ioapic_retry() by another name. */
+int lw_ioapic_line_locked(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level);
 void lw_ioapic_remapped_locked(struct lw_ioapic *io);
 enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);
 void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector);

@@ -15,7 +15,7 @@
  *
  * Threads: what is said "own thread" below is called by the thread that runs that vCPU, outside of
  * KVM_RUN. All else may be called by any thread at any time, unless it says otherwise. Locks, in
- * this order: commit, I/O APIC, and two that nest in nothing: the 8259's and that of eventfds. The
+ * this order: commit or that of eventfds, then the I/O APIC's; the 8259's nests in nothing. The
  * I/O APIC's is never held across KVM_SET_GSI_ROUTING, only across KVM_SIGNAL_MSI and KVM_GET_LAPIC
  * of a vCPU that does not run. Ops run without any lock, but for what they say.
  *
@@ -185,8 +185,9 @@ int lw_split_retry(struct lw_split *split);
 int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int trigger,
 		    int resample);
 
-/* Lowers the line's source and closes the duplicates. A signal not read yet is lost. -EINVAL,
- * -ENOENT. Not from ops->resample. */
+/* Lowers the line's source and closes the duplicates. What was read already is forgotten, what was
+ * not stays in the eventfd; whoever takes the source next has it to himself. -EINVAL, -ENOENT. Not
+ * from ops->resample. */
 int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source);
 
 /* Readable while some attached eventfd has been signalled: poll it, in an event loop or a thread of

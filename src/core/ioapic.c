@@ -378,6 +378,15 @@ static LW_APART void line_turned(struct lw_ioapic *io, struct lw_pin *p)
 		line_fell(io, p);
 }
 
+int lw_ioapic_line_locked(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
+{
+	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
+		return -EINVAL;
+	if (drive(&io->pin[pin], source, level))
+		line_turned(io, &io->pin[pin]);
+	return 0;
+}
+
 static LW_APART int line_under_lock(struct lw_ioapic *io, struct lw_pin *p, uint32_t source,
 				    bool level)
 {

@@ -3,9 +3,9 @@
  * Eventfds of pins, read here and not by KVM: an irqfd on a pin's GSI would bypass the mask and
  * remote IRR, and KVM refuses irqfds with a resampler in split mode.
  *
- * No call into the I/O APIC is made with event_lock held. A signal that is read while its eventfd
- * is being detached may therefore assert the line after the detachment has lowered it; who asserted
- * it looks again, and lowers it.
+ * Whose a source is and what drives it go together: an eventfd's source is driven with event_lock
+ * held, so that what one attachment does to a line never befalls who has the source after it. What
+ * that queues in the I/O APIC runs without event_lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -103,17 +103,6 @@ void lw_split_set_notify(struct lw_split *s, uint32_t gsi)
 	} while (on != is_wanted(s, gsi));
 }
 
-/* With event_lock, so that it goes with who has the source. */
-static void set_resampler(struct lw_split *s, uint32_t gsi, uint32_t source, bool on)
-{
-	pthread_mutex_lock(&s->lock);
-	if (on)
-		s->pin[gsi].resamplers |= 1u << source;
-	else
-		s->pin[gsi].resamplers &= ~(1u << source);
-	pthread_mutex_unlock(&s->lock);
-}
-
 int lw_split_notify(struct lw_split *split, uint32_t gsi, bool on)
 {
 	if (gsi >= split->pins || (on && !split->ops->resample))
@@ -125,16 +114,33 @@ int lw_split_notify(struct lw_split *split, uint32_t gsi, bool on)
 	return 0;
 }
 
-static void signal_resamplers(struct lw_split *s, uint32_t gsi, uint32_t sources)
+/* The lines fall before anybody is told, so that whoever signals again raises his anew. With
+ * event_lock. */
+static uint32_t lower_resampled(struct lw_split *s, uint32_t gsi)
+{
+	uint32_t sources;
+
+	pthread_mutex_lock(&s->lock);
+	sources = s->pin[gsi].resamplers;
+	for (uint32_t left = sources; left; left &= left - 1)
+		(void)lw_ioapic_line_locked(s->io, gsi, lw_word_low(left), false);
+	pthread_mutex_unlock(&s->lock);
+	return sources;
+}
+
+static void tell_resamplers(struct lw_split *s, uint32_t gsi)
 {
 	const uint64_t one = 1;
+	uint32_t sources;
 
 	pthread_mutex_lock(&s->event_lock);
-	for (uint32_t n = 0; n < s->max_events; n++) {
+	sources = lower_resampled(s, gsi);
+	for (uint32_t n = 0; sources && n < s->max_events; n++) {
 		const struct split_event *e = &s->event[n];
 
-		if (e->resample < 0 || e->gsi != gsi || !(sources >> e->source & 1u))
+		if (e->resample < 0 || e->gsi != gsi)
 			continue;
+		sources &= ~(1u << e->source);
 		/* Full: it is signalled as it is. */
 		if (write(e->resample, &one, sizeof(one)) < 0 && errno != EAGAIN) {
 			pthread_mutex_lock(&s->lock);
@@ -145,26 +151,41 @@ static void signal_resamplers(struct lw_split *s, uint32_t gsi, uint32_t sources
 	pthread_mutex_unlock(&s->event_lock);
 }
 
-/* The lines fall before anybody is told, so that whoever signals again raises his anew. */
 void lw_split_resampled(void *ctx, uint32_t gsi)
 {
 	struct lw_split *s = ctx;
-	uint32_t sources;
-	bool told;
+	bool told, eventfds;
 
 	pthread_mutex_lock(&s->lock);
-	sources = s->pin[gsi].resamplers;
 	told = s->pin[gsi].told;
+	eventfds = s->pin[gsi].resamplers != 0;
 	pthread_mutex_unlock(&s->lock);
-	for (uint32_t left = sources; left; left &= left - 1)
-		(void)lw_ioapic_line(s->io, gsi, lw_word_low(left), false);
-	if (sources)
-		signal_resamplers(s, gsi, sources);
+	if (eventfds)
+		tell_resamplers(s, gsi);
 	if (told)
 		s->ops->resample(s->ctx, gsi);
 }
 
 /* ---- attach and detach ---- */
+
+static void set_resampler(struct lw_split *s, const struct split_event *e)
+{
+	if (e->resample < 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->pin[e->gsi].resamplers |= 1u << e->source;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* With event_lock. */
+static void take_out(struct lw_split *s, struct split_event *e)
+{
+	pthread_mutex_lock(&s->lock);
+	s->pin[e->gsi].resamplers &= ~(1u << e->source);
+	(void)lw_ioapic_line_locked(s->io, e->gsi, e->source, false);
+	pthread_mutex_unlock(&s->lock);
+	release(s, e);
+}
 
 int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int trigger,
 		    int resample)
@@ -185,7 +206,7 @@ int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int t
 	if (err == 0) {
 		e->gsi = gsi;
 		e->source = source;
-		set_resampler(split, gsi, source, resample >= 0);
+		set_resampler(split, e);
 	}
 	pthread_mutex_unlock(&split->event_lock);
 	if (err == 0)
@@ -193,31 +214,22 @@ int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int t
 	return err;
 }
 
-static int detach(struct lw_split *s, uint32_t gsi, uint32_t source)
+int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source)
 {
 	struct split_event *e;
 
-	pthread_mutex_lock(&s->event_lock);
-	e = find(s, gsi, source);
-	if (e) {
-		release(s, e);
-		set_resampler(s, gsi, source, false);
-	}
-	pthread_mutex_unlock(&s->event_lock);
-	if (!e)
-		return -ENOENT;
-	lw_split_set_notify(s, gsi);
-	return lw_ioapic_line(s->io, gsi, source, false);
-}
-
-int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source)
-{
-	int err;
-
 	if (gsi >= split->pins || source > LW_SPLIT_MAX_SOURCE)
 		return -EINVAL;
-	err = detach(split, gsi, source);
-	return err < 0 ? err : lw_split_settle(split);
+	pthread_mutex_lock(&split->event_lock);
+	e = find(split, gsi, source);
+	if (e)
+		take_out(split, e);
+	pthread_mutex_unlock(&split->event_lock);
+	if (!e)
+		return -ENOENT;
+	lw_split_set_notify(split, gsi);
+	lw_ioapic_drain(split->io);
+	return lw_split_settle(split);
 }
 
 /* ---- serve ---- */
@@ -227,58 +239,48 @@ int lw_split_poll_fd(const struct lw_split *split)
 	return split->epoll_fd;
 }
 
-/* What is at a place: a copy, or nothing if it is another attachment by now. */
-static bool still_there(struct lw_split *s, uint64_t name, struct split_event *copy)
+/* With event_lock. Returns 1 if it was signalled, 0 if somebody else has read that. */
+static int consume(const struct split_event *e)
 {
-	const struct split_event *e = &s->event[(uint32_t)name];
-	bool same;
+	struct pollfd ready = {.fd = e->trigger, .events = POLLIN};
+	uint64_t count;
 
-	pthread_mutex_lock(&s->event_lock);
-	same = e->trigger >= 0 && e->generation == name >> 32;
-	if (same)
-		*copy = *e;
-	pthread_mutex_unlock(&s->event_lock);
-	return same;
+	if (poll(&ready, 1, 0) != 1 || !(ready.revents & (POLLIN | POLLERR | POLLHUP)))
+		return 0;
+	if (read(e->trigger, &count, sizeof(count)) >= 0)
+		return 1;
+	return errno == EAGAIN ? 0 : -errno;
 }
 
-/* Returns 1 if it was signalled, 0 if somebody else has read that. */
-static int consume(struct lw_split *s, uint64_t name)
+static void signalled(struct lw_split *s, const struct split_event *e)
 {
-	struct split_event *e = &s->event[(uint32_t)name];
-	int got = 0;
-
-	pthread_mutex_lock(&s->event_lock);
-	if (e->trigger >= 0 && e->generation == name >> 32) {
-		struct pollfd ready = {.fd = e->trigger, .events = POLLIN};
-		uint64_t count;
-
-		if (poll(&ready, 1, 0) == 1 && ready.revents & (POLLIN | POLLERR | POLLHUP))
-			got = read(e->trigger, &count, sizeof(count)) < 0 ? -errno : 1;
-		if (got == -EAGAIN)
-			got = 0;
-	}
-	pthread_mutex_unlock(&s->event_lock);
-	return got;
+	pthread_mutex_lock(&s->lock);
+	(void)lw_ioapic_line_locked(s->io, e->gsi, e->source, true);
+	if (e->resample < 0)
+		(void)lw_ioapic_line_locked(s->io, e->gsi, e->source, false);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static int serve_one(struct lw_split *s, uint64_t name)
 {
-	struct split_event e, later;
-	int got;
+	struct split_event *e = &s->event[(uint32_t)name];
+	uint32_t gsi = 0;
+	int got = 0;
 
-	if (!still_there(s, name, &e))
-		return 0;
-	got = consume(s, name);
-	if (got < 0) {
-		(void)detach(s, e.gsi, e.source);
-		return got;
+	pthread_mutex_lock(&s->event_lock);
+	if (e->trigger >= 0 && e->generation == name >> 32) {
+		gsi = e->gsi;
+		got = consume(e);
+		if (got > 0)
+			signalled(s, e);
+		else if (got < 0)
+			take_out(s, e);
 	}
-	if (!got)
-		return 0;
-	(void)lw_ioapic_line(s->io, e.gsi, e.source, true);
-	if (e.resample < 0 || !still_there(s, name, &later))
-		(void)lw_ioapic_line(s->io, e.gsi, e.source, false);
-	return 1;
+	pthread_mutex_unlock(&s->event_lock);
+	if (got < 0)
+		lw_split_set_notify(s, gsi);
+	lw_ioapic_drain(s->io);
+	return got;
 }
 
 int lw_split_serve(struct lw_split *split)

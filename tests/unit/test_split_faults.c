@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -382,49 +381,6 @@ static void devices_that_share_a_pin_are_all_told(void **state)
 	}
 }
 
-struct successor {
-	int trigger, resample;
-	atomic_int waits;
-};
-
-static void *take_over(void *argument)
-{
-	struct successor *s = argument;
-
-	atomic_store(&s->waits, 1);
-	while (lw_split_attach(split, 5, 0, s->trigger, s->resample) == -EBUSY)
-		;
-	return NULL;
-}
-
-/* Another thread takes the source the moment it is given back. */
-static void who_takes_a_source_over_is_told(void **state)
-{
-	struct successor s = {.trigger = eventfd(0, EFD_CLOEXEC),
-			      .resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	eventfd_t count;
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(program(5, rte_to(0, V)), 0);
-	assert_int_equal(lw_split_attach(split, 5, 0, s.trigger, s.resample), 0);
-	for (uint32_t n = 0; n < 500; n++) {
-		atomic_store(&s.waits, 0);
-		assert_int_equal(pthread_create(&thread, NULL, take_over, &s), 0);
-		while (!atomic_load(&s.waits))
-			;
-		assert_int_equal(lw_split_detach(split, 5, 0), 0);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		raise_event(s.trigger);
-		assert_int_equal(lw_split_serve(split), 1);
-		assert_int_equal(fake_accept(0), V);
-		assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
-		assert_int_equal(eventfd_read(s.resample, &count), 0);
-	}
-	close(s.trigger);
-	close(s.resample);
-}
-
 static void an_eventfd_of_an_edge_pin_is_a_pulse(void **state)
 {
 	int trigger = eventfd(0, EFD_CLOEXEC);
@@ -519,7 +475,6 @@ int main(void)
 		CASE(an_irqfd_that_kvm_refuses_leaves_nothing),
 		CASE(an_assigned_device_is_told_of_its_eoi),
 		CASE(devices_that_share_a_pin_are_all_told),
-		CASE(who_takes_a_source_over_is_told),
 		CASE(an_eventfd_of_an_edge_pin_is_a_pulse),
 		CASE(an_eventfd_closed_under_us_goes_on),
 		CASE(what_is_no_eventfd_is_refused_or_dropped),

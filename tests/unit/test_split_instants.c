@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The split backend's calls against each other, at every instant at which one of them holds no
+ * lock: there the other thread's whole call comes in between. All of what threads share is behind
+ * the locks, so these are all the places where it can.
+ */
+#include "split_rig.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
+
+static uint32_t held, instants;
+static uint32_t chosen; /* which instant, from 1; 0: none */
+static void (*intruder)(void);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	held++;
+	return __real_pthread_mutex_lock(mutex);
+}
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	int err = __real_pthread_mutex_unlock(mutex);
+
+	if (--held == 0 && intruder && ++instants == chosen) {
+		void (*act)(void) = intruder;
+
+		intruder = NULL;
+		act();
+	}
+	return err;
+}
+
+static int old_trigger, old_resample, new_trigger, new_resample;
+
+static void open_descriptors(void)
+{
+	old_trigger = eventfd(0, EFD_CLOEXEC);
+	old_resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	new_trigger = eventfd(0, EFD_CLOEXEC);
+	new_resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(old_trigger >= 0 && old_resample >= 0 && new_trigger >= 0 && new_resample >= 0);
+}
+
+static void close_descriptors(void)
+{
+	close(old_trigger);
+	close(old_resample);
+	close(new_trigger);
+	close(new_resample);
+}
+
+/* Plays it with the other thread at each instant in turn: returns how many there were. */
+static uint32_t at_every_instant(void (*prepare)(void), void (*call)(void), void (*other)(void),
+				 void (*check)(void))
+{
+	uint32_t n = 1;
+	bool came;
+
+	do {
+		rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
+		open_descriptors();
+		prepare();
+		instants = 0;
+		chosen = n++;
+		intruder = other;
+		call();
+		came = !intruder;
+		intruder = NULL;
+		if (!came)
+			other();
+		check();
+		rig_close();
+		close_descriptors();
+	} while (came);
+	return n - 2;
+}
+
+/* ---- what the threads do ---- */
+
+static void attached_and_signalled(void)
+{
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	assert_int_equal(lw_split_attach(split, 5, 0, old_trigger, old_resample), 0);
+	assert_int_equal(eventfd_write(old_trigger, 1), 0);
+}
+
+/* So that nothing but the line remembers the signal. */
+static void attached_and_masked(void)
+{
+	attached_and_signalled();
+	assert_int_equal(program(5, rte_to(0, V) | LW_RTE_MASK), 0);
+}
+
+static void attached_and_in_service(void)
+{
+	attached_and_signalled();
+	assert_int_equal(lw_split_serve(split), 1);
+	assert_int_equal(fake_accept(0), V);
+}
+
+static void serve(void)
+{
+	assert_true(lw_split_serve(split) >= 0);
+}
+
+static void eoi(void)
+{
+	(void)guest_eoi(0);
+}
+
+/* The source goes to another device, which signals at once. */
+static void hand_over(void)
+{
+	assert_int_equal(lw_split_detach(split, 5, 0), 0);
+	assert_int_equal(lw_split_attach(split, 5, 0, new_trigger, new_resample), 0);
+	assert_int_equal(eventfd_write(new_trigger, 1), 0);
+	assert_int_equal(lw_split_serve(split), 1);
+}
+
+static void take_over(void)
+{
+	assert_int_equal(lw_split_attach(split, 5, 0, new_trigger, new_resample), 0);
+}
+
+/* The source goes to a device of the VMM's own, which asserts it and leaves it so. */
+static void take_back(void)
+{
+	assert_int_equal(lw_split_detach(split, 5, 0), 0);
+	line(5, true);
+}
+
+static void give_back(void)
+{
+	assert_int_equal(lw_split_detach(split, 5, 0), 0);
+}
+
+/* ---- what must hold ---- */
+
+static void serve_the_guest(void)
+{
+	for (uint32_t n = 0; n < 4 && fake_accept(0) == V; n++)
+		if (guest_eoi(0) < 0)
+			break;
+}
+
+/* It signals once and then waits to be told, so a signal that is forgotten is a device gone dumb.
+ */
+static void the_new_device_has_been_told(void)
+{
+	eventfd_t count;
+
+	serve();
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	if (bit(fake.vcpu[0].isr, V))
+		(void)guest_eoi(0);
+	serve_the_guest();
+	assert_int_equal(eventfd_read(new_resample, &count), 0);
+}
+
+static void the_new_device_is_told(void)
+{
+	assert_int_equal(eventfd_write(new_trigger, 1), 0);
+	the_new_device_has_been_told();
+}
+
+static void the_line_is_still_asserted(void)
+{
+	for (uint32_t n = 0; n < 3; n++) {
+		if (!bit(fake.vcpu[0].isr, V))
+			assert_int_equal(fake_accept(0), V);
+		assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+	}
+}
+
+/* Nobody asserts it any more, and it has fallen. */
+static void the_line_has_fallen(void)
+{
+	serve();
+	if (bit(fake.vcpu[0].isr, V))
+		(void)guest_eoi(0);
+	if (fake_accept(0) == V)
+		(void)guest_eoi(0);
+	assert_int_equal(fake_accept(0), -1);
+	assert_false(remote_irr(5));
+}
+
+/* ---- the cases ---- */
+
+static void a_signal_of_who_takes_over_is_not_lost_to_serve(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_signalled, serve, hand_over,
+				     the_new_device_has_been_told) >= 3);
+	assert_true(at_every_instant(attached_and_masked, serve, hand_over,
+				     the_new_device_has_been_told) >= 3);
+}
+
+static void a_signal_of_who_takes_over_is_not_lost_to_an_eoi(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_in_service, eoi, hand_over,
+				     the_new_device_has_been_told) >= 3);
+}
+
+static void a_line_of_who_takes_over_is_not_lowered_by_serve(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_signalled, serve, take_back,
+				     the_line_is_still_asserted) >= 3);
+}
+
+static void a_line_of_who_takes_over_is_not_lowered_by_an_eoi(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_in_service, eoi, take_back,
+				     the_line_is_still_asserted) >= 3);
+}
+
+static void a_detached_source_does_not_stay_asserted(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_signalled, serve, give_back,
+				     the_line_has_fallen) >= 3);
+	assert_true(at_every_instant(attached_and_in_service, eoi, give_back,
+				     the_line_has_fallen) >= 3);
+}
+
+static void who_takes_a_source_over_is_told(void **state)
+{
+	(void)state;
+	assert_true(at_every_instant(attached_and_signalled, give_back, take_over,
+				     the_new_device_is_told) >= 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_signal_of_who_takes_over_is_not_lost_to_serve),
+		cmocka_unit_test(a_signal_of_who_takes_over_is_not_lost_to_an_eoi),
+		cmocka_unit_test(a_line_of_who_takes_over_is_not_lowered_by_serve),
+		cmocka_unit_test(a_line_of_who_takes_over_is_not_lowered_by_an_eoi),
+		cmocka_unit_test(a_detached_source_does_not_stay_asserted),
+		cmocka_unit_test(who_takes_a_source_over_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
