@@ -2,13 +2,6 @@
 /* What may happen in the world, by name. */
 #include "world_priv.h"
 
-struct event {
-	const char *name;
-	void (*act)(uint32_t a, uint32_t b);
-	bool (*may)(uint32_t a, uint32_t b);
-	uint32_t a, b;
-};
-
 static void line_up(uint32_t pin, uint32_t unused)
 {
 	(void)unused;
@@ -225,86 +218,65 @@ static void eoi_register(uint32_t vector, uint32_t unused)
 				     "vector");
 }
 
-static struct event events[WORLD_EVENTS];
-static unsigned used;
-
-static void add(const char *name, void (*act)(uint32_t, uint32_t), bool (*may)(uint32_t, uint32_t),
-		uint32_t a, uint32_t b)
-{
-	if (used == WORLD_EVENTS)
-		abort();
-	events[used++] = (struct event){.name = name, .act = act, .may = may, .a = a, .b = b};
-}
-
 static void add_guest(uint32_t pin)
 {
 	if (world_has("reroute")) {
-		add(pin ? "high1=0" : "high0=0", write_high, high_differs, pin, 0);
-		add(pin ? "high1=1" : "high0=1", write_high, high_differs, pin, 1);
+		world_add(pin ? "high1=0" : "high0=0", write_high, high_differs, pin, 0);
+		world_add(pin ? "high1=1" : "high0=1", write_high, high_differs, pin, 1);
 	}
 	if (world_has("revector") || world_has("mask") || world_has("flip") || world_has("logical"))
-		add(pin ? "low1=a" : "low0=a", write_low, low_differs, pin, VECTOR(0));
+		world_add(pin ? "low1=a" : "low0=a", write_low, low_differs, pin, VECTOR(0));
 	if (world_has("revector"))
-		add(pin ? "low1=b" : "low0=b", write_low, low_differs, pin, VECTOR(1));
+		world_add(pin ? "low1=b" : "low0=b", write_low, low_differs, pin, VECTOR(1));
 	if (world_has("mask"))
-		add(pin ? "low1=a,masked" : "low0=a,masked", write_low, low_differs, pin,
-		    VECTOR(0) | MASKED);
+		world_add(pin ? "low1=a,masked" : "low0=a,masked", write_low, low_differs, pin,
+			  VECTOR(0) | MASKED);
 	if (world_has("flip"))
-		add(pin ? "low1=a,edge" : "low0=a,edge", write_low, low_differs, pin,
-		    VECTOR(0) | EDGE);
+		world_add(pin ? "low1=a,edge" : "low0=a,edge", write_low, low_differs, pin,
+			  VECTOR(0) | EDGE);
 	if (world_has("logical")) {
-		add(pin ? "low1=a,logical" : "low0=a,logical", write_low, low_differs, pin,
-		    VECTOR(0) | LOGICAL);
-		add(pin ? "high1=0,1" : "high0=0,1", write_high, high_differs, pin, 3);
+		world_add(pin ? "low1=a,logical" : "low0=a,logical", write_low, low_differs, pin,
+			  VECTOR(0) | LOGICAL);
+		world_add(pin ? "high1=0,1" : "high0=0,1", write_high, high_differs, pin, 3);
 	}
 }
 
 void world_list_events(void)
 {
-	used = 0;
-	add("up0", line_up, is_down, 0, 0);
-	add("down0", line_down, is_up, 0, 0);
+	world_add("up0", line_up, is_down, 0, 0);
+	world_add("down0", line_down, is_up, 0, 0);
 	if (world_has("share") || world_has("both")) {
-		add("up1", line_up, is_down, 1, 0);
-		add("down1", line_down, is_up, 1, 0);
+		world_add("up1", line_up, is_down, 1, 0);
+		world_add("down1", line_down, is_up, 1, 0);
 	}
 	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
-		add(n ? "enter1" : "enter0", enter, is_out, n, 0);
-		add(n ? "exit1" : "exit0", leave, may_leave, n, 0);
-		add(n ? "take1" : "take0", take, may_take, n, 0);
-		add(n ? "eoi1" : "eoi0", eoi, serves, n, 0);
+		world_add(n ? "enter1" : "enter0", enter, is_out, n, 0);
+		world_add(n ? "exit1" : "exit0", leave, may_leave, n, 0);
+		world_add(n ? "take1" : "take0", take, may_take, n, 0);
+		world_add(n ? "eoi1" : "eoi0", eoi, serves, n, 0);
 		if (world_has("msi"))
-			add(n ? "msi1" : "msi0", msi, always, n, 0);
+			world_add(n ? "msi1" : "msi0", msi, always, n, 0);
 		if (world_has("init")) {
-			add(n ? "init1" : "init0", init, may_init, n, 0);
-			add(n ? "enable1" : "enable0", enable, may_enable, n, 0);
+			world_add(n ? "init1" : "init0", init, may_init, n, 0);
+			world_add(n ? "enable1" : "enable0", enable, may_enable, n, 0);
 		}
 		if (world_has("suppress")) {
 			if (!world_has("init"))
-				add(n ? "broadcast1" : "broadcast0", enable, may_enable, n, 0);
-			add(n ? "suppress1" : "suppress0", enable, may_enable, n, 1);
+				world_add(n ? "broadcast1" : "broadcast0", enable, may_enable, n,
+					  0);
+			world_add(n ? "suppress1" : "suppress0", enable, may_enable, n, 1);
 		}
 	}
 	if (world_has("suppress"))
-		add("eoir=a", eoi_register, always, 0, 0);
+		world_add("eoir=a", eoi_register, always, 0, 0);
 	add_guest(0);
 	if (world_has("both"))
 		add_guest(1);
 }
 
-const char *world_event(unsigned n)
-{
-	return n < used ? events[n].name : "none";
-}
-
-bool world_may(unsigned n)
-{
-	return n < used && events[n].may(events[n].a, events[n].b);
-}
-
 struct ended world_act(unsigned n)
 {
-	const struct event *e = &events[n];
+	const struct event *e = world_at(n);
 	struct ended ended = {.vcpu = e->a, .vector = -1};
 
 	if (e->act == eoi)

@@ -2,8 +2,15 @@
 /* What SPIN saves of the world, what it compares, and whether that is enough. */
 #include "world_priv.h"
 
-struct world_digest world_digest;
-unsigned char world_saved[WORLD_SAVED];
+/* What governs the future. */
+static struct digest {
+	uint16_t pair[WORLD_VCPUS][WORLD_VECTORS];
+	uint8_t vcpu[WORLD_VCPUS][3];
+	uint16_t flags[WORLD_PINS];
+	uint8_t pin[WORLD_PINS][3];
+} digest;
+
+_Static_assert(sizeof(digest) <= WORLD_DIGEST, "all of the digest is compared");
 
 #define RANGES        14
 #define FROM_TO(f, t) ((size_t)((unsigned char *)(t) - (unsigned char *)(f)))
@@ -53,30 +60,15 @@ static void *range(unsigned n, size_t *size)
 	}
 }
 
-/* The world into world_saved, or back. */
-static void carry(bool out)
-{
-	size_t at = WORLD_EVENTS, size;
-
-	for (unsigned n = 0; n < RANGES; n++, at += size) {
-		void *mine = range(n, &size);
-
-		if (at + size > WORLD_SAVED)
-			abort();
-		memcpy(out ? &world_saved[at] : mine, out ? mine : &world_saved[at], size);
-	}
-}
-
 void world_save(void)
 {
-	for (unsigned n = 0; n < WORLD_EVENTS; n++)
-		world_saved[n] = world_may(n);
-	carry(true);
+	world_note_events();
+	world_carry(range, RANGES, true);
 }
 
 void world_restore(void)
 {
-	carry(false);
+	world_carry(range, RANGES, false);
 }
 
 static uint16_t bit(bool on, unsigned n)
@@ -110,13 +102,13 @@ static uint16_t pair_digest(uint32_t vcpu, uint32_t n)
 
 static void renew_digest(void)
 {
-	memset(&world_digest, 0, sizeof(world_digest));
+	memset(&digest, 0, sizeof(digest));
 	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
 		const struct vcpu *e = &world.eoi->vcpu[n];
-		uint8_t *d = world_digest.vcpu[n];
+		uint8_t *d = digest.vcpu[n];
 
 		for (uint32_t v = 0; v < WORLD_VECTORS; v++)
-			world_digest.pair[n][v] = pair_digest(n, v);
+			digest.pair[n][v] = pair_digest(n, v);
 		d[0] = (uint8_t)(atomic_load(&e->mode) | atomic_load(&e->requests) << 2 |
 				 bit(world.out.kicked[n], 5) | bit(lw_lapic_accepts(apic(n)), 6) |
 				 bit(lw_lapic_suppresses(apic(n)), 7));
@@ -126,9 +118,9 @@ static void renew_digest(void)
 	for (uint32_t n = 0; n < WORLD_PINS; n++) {
 		const struct lw_pin *p = &io()->pin[GSI_0 + n];
 		uint64_t taken = *lw_pin_const_map(io(), p);
-		uint8_t *d = world_digest.pin[n];
+		uint8_t *d = digest.pin[n];
 
-		world_digest.flags[n] = p->flags;
+		digest.flags[n] = p->flags;
 		d[0] = (uint8_t)(p->msg.dest | (p->msg.vector == world_vectors[1] ? 1u : 0u) << 2 |
 				 bit(p->rte & LW_RTE_MASK, 3) | bit(p->msg.level, 4) |
 				 bit(p->msg.logical, 5) | bit(p->sources, 6));
@@ -138,28 +130,7 @@ static void renew_digest(void)
 				 bit(world.out.sent[n].vector == world_vectors[1], 2) |
 				 bit(world.out.sent[n].vector != 0, 3));
 	}
-}
-
-/* ---- does the digest omit anything? ---- */
-
-/* States that have been looked at. Direct-mapped and exact: at worst one is looked at again. */
-#define TABLE (1u << 20)
-
-static struct seen {
-	struct world_digest digest;
-	bool used;
-	uint64_t state;
-} * table;
-
-static bool check_states;
-
-static uint64_t hash(uint64_t h, const void *data, size_t size)
-{
-	const unsigned char *p = data;
-
-	for (size_t n = 0; n < size; n++)
-		h = (h ^ p[n]) * 0x100000001b3ull;
-	return h;
+	memcpy(world_digest, &digest, sizeof(digest));
 }
 
 /* All that SPIN saves but counters, and what docs/proofs.md says governs nothing: TMR, how a
@@ -181,43 +152,24 @@ static uint64_t hash_of_state(void)
 		}
 		l.shared.dirty = 0;
 		l.der.busy = 0;
-		h = hash(h, &l.shared, sizeof(l.shared));
-		h = hash(h, &l.own, sizeof(l.own));
-		h = hash(h, &l.der.top, sizeof(l.der.top));
+		h = world_hash(h, &l.shared, sizeof(l.shared));
+		h = world_hash(h, &l.own, sizeof(l.own));
+		h = world_hash(h, &l.der.top, sizeof(l.der.top));
 		memcpy(&e, &world.eoi->vcpu[n], sizeof(e));
 		e.reloads = 0;
-		h = hash(h, &e, sizeof(e));
+		h = world_hash(h, &e, sizeof(e));
 		for (uint32_t v = 0; v < WORLD_VECTORS; v++)
-			h = hash(h, pair(world.chip, n, world_vectors[v]), sizeof(struct pair));
+			h = world_hash(h, pair(world.chip, n, world_vectors[v]),
+				       sizeof(struct pair));
 	}
-	h = hash(h, io()->pin, io()->pins * sizeof(struct lw_pin));
-	h = hash(h, &io()->refused, sizeof(io()->refused));
-	h = hash(h, maps, size);
-	return hash(h, &world.out, sizeof(world.out));
+	h = world_hash(h, io()->pin, io()->pins * sizeof(struct lw_pin));
+	h = world_hash(h, &io()->refused, sizeof(io()->refused));
+	h = world_hash(h, maps, size);
+	return world_hash(h, &world.out, sizeof(world.out));
 }
 
-/* Is it new? And if not, is it the same state as when it was? */
-void world_forget_states(bool check)
+bool world_state_is_new(void)
 {
-	free(table);
-	check_states = check;
-	table = calloc(TABLE, sizeof(*table));
-	if (!table)
-		abort();
-}
-
-bool world_is_new(void)
-{
-	uint64_t state = check_states ? hash_of_state() : 0;
-	struct seen *seen;
-
 	renew_digest();
-	seen = &table[hash(1, &world_digest, sizeof(world_digest)) % TABLE];
-	if (seen->used && !memcmp(&seen->digest, &world_digest, sizeof(world_digest))) {
-		if (seen->state != state)
-			world_breaks("one digest, two states");
-		return false;
-	}
-	*seen = (struct seen){.digest = world_digest, .used = true, .state = state};
-	return true;
+	return world_is_new(world_checks_states() ? hash_of_state() : 0);
 }

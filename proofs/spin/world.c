@@ -8,25 +8,7 @@
 const uint8_t world_vectors[WORLD_VECTORS] = {0x31, 0x41};
 
 struct world world;
-const char *world_broken;
 unsigned lw_left_out;
-
-bool world_has(const char *word)
-{
-	size_t length = strlen(word);
-	const char *at = world.model;
-
-	for (; (at = strstr(at, word)); at += length)
-		if ((at == world.model || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
-			return true;
-	return false;
-}
-
-void world_breaks(const char *rule)
-{
-	if (!world_broken)
-		world_broken = rule;
-}
 
 /* ---- the VMM ---- */
 
@@ -101,7 +83,7 @@ static void *room(size_t size)
 
 static void settle(void)
 {
-	if (world_is_new())
+	if (world_state_is_new())
 		world_look();
 	world_save();
 }
@@ -166,8 +148,7 @@ void world_init(const char *model)
 	free(world.chip);
 	free(world.eoi);
 	memset(&world, 0, sizeof(world));
-	world_broken = NULL;
-	world.model = model ? model : "";
+	world_begin(model);
 	policy = policy_named();
 	world.hardware = world_has("hardware");
 	world.stale = world_has("stale");
@@ -183,7 +164,6 @@ void world_init(const char *model)
 		fprintf(stderr, "world: no such model: %s\n", model);
 		exit(2);
 	}
-	world_forget_states(world_has("digest"));
 	world_list_events();
 	guest_starts();
 	settle();

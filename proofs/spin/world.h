@@ -19,16 +19,10 @@
 #define WORLD_VECTORS 2
 #define WORLD_EVENTS  40
 #define WORLD_SAVED   2176
+#define WORLD_DIGEST  40
 
 /* What governs the future. */
-struct world_digest {
-	uint16_t pair[WORLD_VCPUS][WORLD_VECTORS];
-	uint8_t vcpu[WORLD_VCPUS][3];
-	uint16_t flags[WORLD_PINS];
-	uint8_t pin[WORLD_PINS][3];
-};
-
-extern struct world_digest world_digest;
+extern unsigned char world_digest[WORLD_DIGEST];
 
 /* All that changes, gathered; first, which events may happen now. */
 extern unsigned char world_saved[WORLD_SAVED];

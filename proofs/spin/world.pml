@@ -6,7 +6,7 @@ c_decl {
 }
 
 c_track "world_saved" "sizeof(world_saved)" "UnMatched"
-c_track "&world_digest" "sizeof(world_digest)" "Matched"
+c_track "world_digest" "sizeof(world_digest)" "Matched"
 
 #define EVENT(n) :: d_step { c_expr { world_saved[n] } -> c_code { HAPPENS(n); } }
 

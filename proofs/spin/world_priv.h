@@ -15,7 +15,7 @@
 #include "core/lapic_priv.h"
 #include "eoi/engine.h"
 #include "model/invariants.h"
-#include "world.h"
+#include "shared.h"
 
 #undef load
 #undef store
@@ -40,7 +40,6 @@ struct world {
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
 	struct outside out;
-	const char *model;
 	bool hardware, promises, stale;
 	unsigned given;
 };
@@ -62,20 +61,16 @@ static inline bool in_guest(uint32_t vcpu)
 	return atomic_load(&world.eoi->vcpu[vcpu].mode) != OUT;
 }
 
-/* world.c: is the word in the model; note what is broken; which of the two vectors, or -1; a pair
- * has a superfluous exit coming. */
-bool world_has(const char *word);
-void world_breaks(const char *rule);
+/* world.c: which of the two vectors, or -1; a pair has a superfluous exit coming. */
 int world_vector(uint8_t vector);
 void world_earn(uint32_t vcpu, uint8_t vector);
 
-/* events.c: list those of the model; may event n happen; it happens; the routes at start. */
+/* events.c: list those of the model; event n happens; the routes at start. */
 struct ended {
 	uint32_t vcpu;
 	int vector; /* -1: no EOI */
 };
 void world_list_events(void);
-bool world_may(unsigned n);
 struct ended world_act(unsigned n);
 void world_first_routes(void);
 
@@ -84,10 +79,9 @@ void world_look(void);
 void world_charge(const struct lw_eoi_counters *before, const struct ended *ended);
 
 /* memory.c: between the library and world_saved; whether the state, whose digest it makes, is new.
- */
+ * shared.c has the rest. */
 void world_save(void);
 void world_restore(void);
-void world_forget_states(bool check);
-bool world_is_new(void);
+bool world_state_is_new(void);
 
 #endif

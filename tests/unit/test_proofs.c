@@ -4,12 +4,9 @@
  * that lose, lose; what each rule is there for; and what was mended. `./x prove` looks through all
  * orders of events; here each stands for itself.
  */
-#include "test.h"
+#include "story.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#include "world.h"
 
 #define LOST    "an EOI is lost: an asserted pin waits for nothing"
 #define STALE   "a stale vector stays when all is quiet"
@@ -18,41 +15,6 @@
 #define LOADED  "an EOI that is awaited is in what the hardware has loaded"
 #define FLIPPED "only a level pin has a record"
 #define EOIR    "the EOI register has not resolved what was delivered as the vector"
-
-static void happen(const char *name, size_t length)
-{
-	for (unsigned n = 0; n < WORLD_EVENTS; n++) {
-		if (strlen(world_event(n)) != length || strncmp(world_event(n), name, length) != 0)
-			continue;
-		if (!world_saved[n])
-			fail_msg("%.*s may not happen now", (int)length, name);
-		world_do(n);
-		return;
-	}
-	fail_msg("there is no %.*s", (int)length, name);
-}
-
-/* Goes through the events, and expects `broken` after the last of them, or never. */
-static void story(const char *model, const char *events, const char *broken)
-{
-	const char *next;
-
-	world_init(model);
-	for (; *events; events = next) {
-		size_t length = strcspn(events, " ");
-
-		happen(events, length);
-		next = events + length + strspn(events + length, " ");
-		if (*next && world_broken)
-			fail_msg("%s: broken before '%s': %s", model, next, world_broken);
-	}
-	if (!broken && world_broken)
-		fail_msg("%s: %s", model, world_broken);
-	if (broken && !world_broken)
-		fail_msg("%s: not found: %s", model, broken);
-	if (broken)
-		assert_string_equal(world_broken, broken);
-}
 
 /* The same without a rule is broken, with all of them it is not. */
 static void needs(const char *model, unsigned rule, const char *events, const char *broken)
