@@ -237,7 +237,9 @@ int lw_split_reset(struct lw_split *split);
 /*
  * Compare every record with the LAPICs and resolve those whose vector is neither pending nor in
  * service: the EOI has been and its exit was not served, or INIT threw it away. Before saving,
- * after restoring, and when a vCPU got INIT.
+ * after restoring, and when a vCPU got INIT. Where KVM suppresses EOI broadcasts (see
+ * lw_split_init()) and the guest has asked it to, the EOI register alone ends a record, and so it
+ * stays.
  */
 int lw_split_reconcile(struct lw_split *split);
 

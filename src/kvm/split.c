@@ -133,7 +133,7 @@ static uint64_t apic_api(const struct lw_split *s, uint8_t version)
 	return want | (known & suppress);
 }
 
-static int prepare_kvm(const struct lw_split *s, const struct lw_split_config *c)
+static int prepare_kvm(struct lw_split *s, const struct lw_split_config *c)
 {
 	uint64_t api;
 	int err;
@@ -145,6 +145,7 @@ static int prepare_kvm(const struct lw_split *s, const struct lw_split_config *c
 		return err == -EINVAL ? -ENOTSUP : err;
 	api = apic_api(s, c->version);
 	err = api ? enable(s, KVM_CAP_X2APIC_API, api) : 0;
+	s->suppresses = api & ENABLE_SUPPRESS_EOI_BROADCAST;
 	return err == -EINVAL ? -ENOTSUP : err;
 }
 

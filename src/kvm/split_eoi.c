@@ -10,8 +10,11 @@
 /* Offsets in a LAPIC's page (SDM vol. 3, table 11-1). */
 #define LAPIC_LDR 0xd0u
 #define LAPIC_DFR 0xe0u
+#define LAPIC_SVR 0xf0u
 #define LAPIC_ISR 0x100u
 #define LAPIC_IRR 0x200u
+
+#define SVR_SUPPRESS (1u << 12) /* SDM vol. 3, 11.8.5 */
 
 #define BROADCAST 0xffu
 
@@ -33,6 +36,11 @@ static bool lapic_bit(const struct kvm_lapic_state *lapic, uint32_t base, uint8_
 bool lw_split_holds(const struct kvm_lapic_state *lapic, uint8_t vector)
 {
 	return lapic_bit(lapic, LAPIC_IRR, vector) || lapic_bit(lapic, LAPIC_ISR, vector);
+}
+
+bool lw_split_suppressed(const struct kvm_lapic_state *lapic)
+{
+	return lapic_word(lapic, LAPIC_SVR) & SVR_SUPPRESS;
 }
 
 /* The mode is not among the registers; but in x2APIC mode LDR names a member, and in xAPIC mode its

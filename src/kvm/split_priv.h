@@ -71,7 +71,7 @@ enum split_force {
 	FORCE_MSI = 1u << 1,      /* an MSI's route changed: waits for lw_split_release() */
 	FORCE_RECOMMIT = 1u << 2, /* a stale vector */
 	FORCE_LEFT = 1u << 3,     /* a route that was left over */
-	FORCE_ALL = 1u << 4,      /* KVM's table is unknown */
+	FORCE_ALL = 1u << 4,      /* KVM's table is unknown: deliver nothing by a route */
 	FORCE_IRQFD = 1u << 5,    /* an irqfd is about to begin: waits for nothing */
 };
 
@@ -81,6 +81,7 @@ struct lw_split {
 	const struct lw_kvm_sys *sys;
 	int vm_fd, epoll_fd;
 	uint32_t flags, nvcpus, pins, msis, max_events, recommit_ns;
+	bool suppresses; /* KVM broadcasts no EOI of a guest that asks it not to */
 
 	/* First in order. The table, the MSIs. */
 	pthread_mutex_t commit_lock;
@@ -170,6 +171,8 @@ bool lw_split_reaches(const struct lw_split *s, const struct lw_msg *msg, uint32
 		      const struct kvm_lapic_state *lapic);
 /* Is the vector pending or in service there? */
 bool lw_split_holds(const struct kvm_lapic_state *lapic, uint8_t vector);
+/* Has the guest asked for no broadcasts? */
+bool lw_split_suppressed(const struct kvm_lapic_state *lapic);
 bool lw_split_took(void *ctx, uint32_t gsi, uint32_t vcpu);
 
 /* ---- split_msi.c ---- */

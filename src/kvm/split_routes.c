@@ -258,7 +258,8 @@ void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct 
 	 */
 	if (msg->delivery <= LW_DM_LOWEST && msg->vector < LW_FIRST_VECTOR)
 		return;
-	if (msg->level && (p->flags & BUILDING || !lw_split_same(&route, &p->committed))) {
+	if (msg->level && (p->flags & BUILDING || s->force & FORCE_ALL ||
+			   !lw_split_same(&route, &p->committed))) {
 		/* Only latched: lw_split_settle() installs the route and tries again. */
 		lw_set_add(s->dirty, gsi);
 		p->flags |= DUE;

@@ -18,8 +18,15 @@ static void resolve(struct lw_split *s, uint32_t gsi, const struct lw_ioapic_rec
 	s->counters.reconciled++;
 }
 
-/* One vCPU's LAPIC against the records it may have; those of unknown takers that it holds go into
- * `held`. */
+/* Where KVM suppresses broadcasts for a guest that asks, a LAPIC's EOI ends no record. */
+static bool may_have_it(const struct lw_split *s, const struct kvm_lapic_state *lapic,
+			uint8_t vector)
+{
+	return lw_split_holds(lapic, vector) || (s->suppresses && lw_split_suppressed(lapic));
+}
+
+/* One vCPU's LAPIC against the records it may have; those of unknown takers that it may hold go
+ * into `held`. */
 static int compare(struct lw_split *s, uint32_t vcpu, uint64_t held[PIN_WORDS])
 {
 	struct kvm_lapic_state lapic;
@@ -31,12 +38,14 @@ static int compare(struct lw_split *s, uint32_t vcpu, uint64_t held[PIN_WORDS])
 	}
 	for (uint32_t n = 0; n < s->pins; n++) {
 		struct lw_ioapic_record record;
+		bool has;
 
 		if (!lw_ioapic_record_locked(s->io, n, &record))
 			continue;
-		if (!record.any && record.vcpu == vcpu && !lw_split_holds(&lapic, record.vector))
+		has = may_have_it(s, &lapic, record.vector);
+		if (!record.any && record.vcpu == vcpu && !has)
 			resolve(s, n, &record);
-		else if (record.any && lw_split_holds(&lapic, record.vector) &&
+		else if (record.any && has &&
 			 lw_split_reaches(s, &s->pin[n].delivered, vcpu, &lapic))
 			lw_set_add(held, n);
 	}
@@ -54,22 +63,29 @@ static void resolve_unheld(struct lw_split *s, const uint64_t held[PIN_WORDS])
 }
 
 /* The lock is held across KVM_GET_LAPIC, so that no device delivers between the look and the
- * verdict; the vCPUs do not run, so it does not wait. */
-int lw_split_reconcile(struct lw_split *split)
+ * verdict; the vCPUs do not run, so it does not wait. `err` comes from before, and is told. */
+static int reconcile(struct lw_split *s, int err)
 {
 	uint64_t held[PIN_WORDS] = {0};
-	int err = 0;
+	int unread = 0;
 
-	pthread_mutex_lock(&split->lock);
-	for (uint32_t n = 0; n < split->nvcpus && err == 0; n++)
-		if (split->vcpu[n].fd >= 0)
-			err = compare(split, n, held);
-	if (err == 0)
-		resolve_unheld(split, held);
-	pthread_mutex_unlock(&split->lock);
-	lw_ioapic_drain(split->io);
-	lw_ioapic_retry(split->io);
-	return lw_split_settle_after(split, err);
+	pthread_mutex_lock(&s->lock);
+	for (uint32_t n = 0; n < s->nvcpus; n++) {
+		int got = s->vcpu[n].fd >= 0 ? compare(s, n, held) : 0;
+
+		unread = unread < 0 ? unread : got;
+	}
+	if (unread == 0)
+		resolve_unheld(s, held);
+	pthread_mutex_unlock(&s->lock);
+	lw_ioapic_drain(s->io);
+	lw_ioapic_retry(s->io);
+	return lw_split_settle_after(s, err < 0 ? err : unread);
+}
+
+int lw_split_reconcile(struct lw_split *split)
+{
+	return reconcile(split, 0);
 }
 
 int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu)
@@ -143,8 +159,6 @@ static void rebuild(struct lw_split *s, uint32_t gsi)
 
 int lw_split_restored(struct lw_split *split)
 {
-	int err;
-
 	split->extint = -1;
 	/* Who is attached here is no matter of the saved state. */
 	for (uint32_t n = 0; n < split->pins; n++)
@@ -155,7 +169,6 @@ int lw_split_restored(struct lw_split *split)
 		rebuild(split, n);
 	split->force |= FORCE_ALL;
 	pthread_mutex_unlock(&split->lock);
-	/* Before anything is delivered under it. */
-	err = lw_split_settle(split);
-	return err < 0 ? err : lw_split_reconcile(split);
+	/* The routes first: what is resolved may be delivered again. */
+	return reconcile(split, lw_split_install(split));
 }

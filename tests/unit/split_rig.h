@@ -33,8 +33,9 @@ struct fake_vcpu {
 	uint64_t handled[4]; /* ioapic_handled_vectors */
 	uint64_t stale[4];   /* those of them that no route leads to this vCPU */
 	uint32_t ldr;
-	bool off;     /* software-disabled: takes nothing */
-	bool outside; /* serving an exit: scans wait for its next entry */
+	bool suppress; /* of EOI broadcasts: the guest has asked for it */
+	bool off;      /* software-disabled: takes nothing */
+	bool outside;  /* serving an exit: scans wait for its next entry */
 	bool scan_pending;
 	int extint; /* KVM_INTERRUPT, -1: none */
 };
@@ -182,6 +183,7 @@ static inline int fake_get_lapic(const struct fake_vcpu *v, struct kvm_lapic_sta
 	}
 	regs[0xd3] = (unsigned char)v->ldr;
 	memset(regs + 0xe0, 0xff, 4);
+	regs[0xf1] = v->suppress ? 0x11 : 1;
 	pthread_mutex_unlock(&fake.lock);
 	return 0;
 }

@@ -264,6 +264,7 @@ static void a_lapic_that_cant_be_read_is_told(void **state)
 	assert_int_equal(fake_accept(1), V);
 	memset(fake.vcpu[1].isr, 0, sizeof(fake.vcpu[1].isr));
 	fail_next(KVM_GET_LAPIC, EIO);
+	fake.fail_in = 2; /* vCPU 1's */
 	assert_int_equal(lw_split_reconcile(split), -EIO);
 	assert_true(remote_irr(5)); /* nothing is concluded from what could not be read */
 	line(5, false);

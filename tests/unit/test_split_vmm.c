@@ -61,6 +61,94 @@ static void a_restored_record_gets_a_route_for_its_eoi(void **state)
 	assert_int_equal(routed(5), R(1, V + 8));
 }
 
+/* A VM whose LAPICs' EOIs end nothing, once the guest has asked for that. */
+static int suppressing(void **state)
+{
+	struct lw_split_config config = rig_config(LW_SPLIT_FAST);
+
+	(void)state;
+	config.version = 0x20;
+	fake_reset(SCAN_6_12);
+	fake.x2apic_flags = 3 | 4 | 8;
+	rig_open(&config);
+	return 0;
+}
+
+static void reconciling_waits_for_the_eoi_register(void **state)
+{
+	const uint32_t vector = V;
+
+	(void)state;
+	in_service();
+	assert_int_equal(program(6, logical(6, V + 16, 0)), 0);
+	line(6, true);
+	assert_int_equal(fake_accept(1), V + 16);
+	assert_int_equal(fake_accept(2), V + 16);
+	fake.vcpu[0].suppress = fake.vcpu[2].suppress = true;
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		(void)fake_eoi(n); /* and KVM tells nobody */
+		fake_enter(n);
+	}
+	assert_int_equal(lw_split_reconcile(split), 0);
+	assert_int_equal(lw_split_reconcile_vcpu(split, 0), 0);
+	assert_true(remote_irr(5) && remote_irr(6));
+	assert_int_equal(counters().reconciled, 0);
+	assert_int_equal(lw_split_mmio_write(split, 0x40, &vector, sizeof(vector)), 0);
+	assert_false(remote_irr(5));
+	fake.vcpu[2].suppress = false; /* INIT */
+	line(6, false);
+	assert_int_equal(lw_split_reconcile(split), 0);
+	assert_false(remote_irr(6));
+}
+
+/* KVM refuses the table, or a LAPIC: the EOI that was not served is found all the same, and nothing
+ * is delivered under a route that KVM has not got. */
+static void a_restore_goes_as_far_as_kvm_lets_it(void **state)
+{
+	(void)state;
+	in_service();
+	line(5, true);
+	assert_int_equal(program(6, rte_to(1, V + 16)), 0);
+	line(6, true);
+	line(6, false);
+	assert_int_equal(fake_accept(1), V + 16);
+	assert_int_equal(fake_eoi(0), V);
+	assert_int_equal(fake_eoi(1), V + 16);
+	fake.routes = 0;
+	fake.fail_request = KVM_SET_GSI_ROUTING;
+	fake.fail_with = ENOMEM;
+	fake.fail_always = true;
+	assert_int_equal(lw_split_restored(split), -ENOMEM);
+	assert_int_equal(counters().reconciled, 2);
+	assert_false(remote_irr(5));
+	assert_int_equal(fake_accept(0), -1);
+	fake.fail_always = false;
+	assert_int_equal(lw_split_retry(split), -ENOMEM); /* the one of the second try */
+	assert_int_equal(lw_split_retry(split), 0);
+	fake_enter(0);
+	assert_int_equal(routed(5), R(0, V));
+	assert_int_equal(fake_accept(0), V);
+	line(5, false);
+	assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+}
+
+static void a_lapic_that_cant_be_read_hides_no_other(void **state)
+{
+	(void)state;
+	in_service();
+	assert_int_equal(program(6, rte_to(1, V + 16)), 0);
+	line(6, true);
+	line(6, false);
+	assert_int_equal(fake_accept(1), V + 16);
+	assert_int_equal(fake_eoi(1), V + 16);
+	fake.fail_request = KVM_GET_LAPIC;
+	fake.fail_in = 1; /* vCPU 0's */
+	fake.fail_with = EIO;
+	assert_int_equal(lw_split_reconcile(split), -EIO);
+	assert_true(remote_irr(5));
+	assert_false(remote_irr(6));
+}
+
 /* Saved in flight under a route that has since been rewritten; another kernel has the LAPICs, and
  * an EOI exit that was pending in the first one is in no saved state. */
 static void a_saved_machine_goes_on_in_another_kernel(void **state)
@@ -433,6 +521,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(init_of_a_vcpu_is_found_out, fast_6_12),
 		CASE(reconciling_keeps_what_is_there, fast_6_12),
+		CASE(reconciling_waits_for_the_eoi_register, suppressing),
+		CASE(a_restore_goes_as_far_as_kvm_lets_it, fast_6_1),
+		CASE(a_lapic_that_cant_be_read_hides_no_other, fast_6_12),
 		CASE(a_restored_record_gets_a_route_for_its_eoi, fast_6_1),
 		CASE(a_saved_machine_goes_on_in_another_kernel, fast_6_12),
 		CASE(who_is_told_is_no_matter_of_the_saved_state, fast_6_12),
