@@ -6,47 +6,23 @@
  */
 #include "test.h"
 
-#include <lapwing/lapwing.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-#define VCPUS   2u
+#include "threads_rig.h"
+
 #define PATIENT 20 /* seconds without an interrupt */
 #define EXTINT  0x700u
 #define LMASK   0x10000u
 
 static struct {
-	struct lw_chip *chip;
-	struct lw_eoi *eoi;
-	pthread_mutex_t lock;
-	atomic_bool told[VCPUS], stop, busy;
+	atomic_bool busy;
 	atomic_uint taken, wrong;
 	unsigned rounds;
-} world = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} world;
 
-static void lock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_lock(&world.lock);
-}
-
-static void unlock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_unlock(&world.lock);
-}
-
-static void tell(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	atomic_store(&world.told[vcpu], true);
-}
-
-static const struct lw_chip_ops ops = {
-	.lock = lock, .unlock = unlock, .kick = tell, .notify = tell};
+static const struct lw_chip_ops ops = {CREW_OPS, .notify = crew_kick};
 
 /* Vectors 0x30 to 0x37, automatic EOI, so that each acknowledgement lets the next one through. */
 static void set_up_pic(struct lw_pic *pic)
@@ -60,26 +36,8 @@ static void set_up_pic(struct lw_pic *pic)
 
 static void open_world(void)
 {
-	static const struct lw_chip_ioapic ioapic = {.pins = 24, .version = 0x20};
-	struct lw_chip_config config = {.ops = &ops,
-					.hooks = lw_eoi_hooks(),
-					.nvcpus = VCPUS,
-					.nioapics = 1,
-					.ioapic = &ioapic,
-					.gsis = 24,
-					.pic = true};
-	struct lw_eoi_config eoi = {.policy = LW_EOI_ARMED, .nvcpus = VCPUS, .env = lw_chip_env()};
-
-	world.chip = aligned_alloc(LW_CHIP_ALIGN, lw_chip_size(&config));
-	world.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(VCPUS) + 63) / 64 * 64);
-	assert_true(world.chip && world.eoi);
-	eoi.ctx = world.chip;
-	config.eoi = world.eoi;
-	assert_int_equal(lw_eoi_init(world.eoi, &eoi), 0);
-	assert_int_equal(lw_chip_init(world.chip, &config), 0);
-	set_up_pic(lw_chip_pic(world.chip));
-	for (uint32_t n = 0; n < VCPUS; n++)
-		lw_lapic_write(lw_chip_lapic(world.chip, n), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
+	assert_true(crew_open(&ops, LW_EOI_ARMED, 0, true));
+	set_up_pic(lw_chip_pic(crew.chip));
 	world.rounds = lw_test_quick() ? 5000 : 50000;
 }
 
@@ -93,15 +51,15 @@ static void *run_device(void *arg)
 		uint32_t gsi = n % 2 ? 3 : 4;
 
 		atomic_store(&world.busy, true);
-		lw_chip_line(world.chip, gsi, 0, true);
-		lw_chip_line(world.chip, gsi, 0, false);
+		lw_chip_line(crew.chip, gsi, 0, true);
+		lw_chip_line(crew.chip, gsi, 0, false);
 		while (atomic_load(&world.busy) && time(NULL) < last + PATIENT)
 			sched_yield();
 		if (atomic_load(&world.busy))
 			break;
 		last = time(NULL);
 	}
-	atomic_store(&world.stop, true);
+	atomic_store(&crew.stop, true);
 	return NULL;
 }
 
@@ -109,7 +67,7 @@ static void take_all(uint32_t vcpu)
 {
 	int vector;
 
-	while ((vector = lw_chip_accept(world.chip, vcpu)) >= 0) {
+	while ((vector = lw_chip_accept(crew.chip, vcpu)) >= 0) {
 		if (vector != 0x33 && vector != 0x34)
 			atomic_fetch_add(&world.wrong, 1);
 		atomic_fetch_add(&world.taken, 1);
@@ -122,11 +80,11 @@ static void take_all(uint32_t vcpu)
 static void *run_vcpu(void *arg)
 {
 	uint32_t vcpu = (uint32_t)(uintptr_t)arg, random = vcpu * 77;
-	struct lw_lapic *l = lw_chip_lapic(world.chip, vcpu);
+	struct lw_lapic *l = lw_chip_lapic(crew.chip, vcpu);
 
 	lw_lapic_write(l, LW_LAPIC_LVT_LINT0, EXTINT);
-	while (!atomic_load(&world.stop)) {
-		lw_chip_exit(world.chip, vcpu);
+	while (!atomic_load(&crew.stop)) {
+		lw_chip_exit(crew.chip, vcpu);
 		take_all(vcpu);
 		random = random * 1664525u + 1013904223u;
 		if (random >> 30 == 0) {
@@ -136,8 +94,8 @@ static void *run_vcpu(void *arg)
 			lw_lapic_write(l, LW_LAPIC_LVT_LINT0, EXTINT);
 			take_all(vcpu);
 		}
-		lw_chip_enter(world.chip, vcpu);
-		while (!atomic_exchange(&world.told[vcpu], false) && !atomic_load(&world.stop))
+		lw_chip_enter(crew.chip, vcpu);
+		while (!atomic_exchange(&crew.kicked[vcpu], false) && !atomic_load(&crew.stop))
 			sched_yield();
 	}
 	return NULL;
@@ -145,23 +103,22 @@ static void *run_vcpu(void *arg)
 
 static void no_rise_is_missed_and_none_is_taken_twice(void **state)
 {
-	pthread_t vcpu[VCPUS], device;
+	pthread_t vcpu[CREW_VCPUS], device;
 	struct lw_pic_counters counters;
 
 	(void)state;
 	open_world();
-	for (uintptr_t n = 0; n < VCPUS; n++)
+	for (uintptr_t n = 0; n < CREW_VCPUS; n++)
 		assert_int_equal(pthread_create(&vcpu[n], NULL, run_vcpu, (void *)n), 0);
 	assert_int_equal(pthread_create(&device, NULL, run_device, NULL), 0);
 	pthread_join(device, NULL);
-	for (uint32_t n = 0; n < VCPUS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		pthread_join(vcpu[n], NULL);
-	counters = lw_pic_counters(lw_chip_pic(world.chip));
+	counters = lw_pic_counters(lw_chip_pic(crew.chip));
 	assert_int_equal(atomic_load(&world.taken), world.rounds);
 	assert_int_equal(atomic_load(&world.wrong), 0);
 	assert_true(counters.spurious == 0 && counters.acknowledged == world.rounds);
-	free(world.chip);
-	free(world.eoi);
+	crew_close();
 }
 
 int main(void)

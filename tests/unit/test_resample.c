@@ -7,29 +7,22 @@
  */
 #include "split_rig.h"
 
-#include <lapwing/lapwing.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TAKERS   2u
+#include "threads_rig.h"
+
 #define PIN      5u
 #define VECTOR   0x51u /* and one more */
 #define PATIENCE 60000 /* ms */
 
 static struct {
-	struct lw_chip *chip;
-	struct lw_eoi *eoi;
-	pthread_mutex_t lock;
 	int trigger, told;
 	uint64_t count;
-	atomic_bool stop, kicked[TAKERS];
 	atomic_uint_least64_t served, resampled;
-} world = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static _Thread_local uint32_t self = UINT32_MAX;
+} world;
 
 static uint64_t how_many(void)
 {
@@ -42,7 +35,7 @@ static void open_world(void)
 	world.told = eventfd(0, EFD_CLOEXEC);
 	world.count = how_many();
 	assert_true(world.trigger >= 0 && world.told >= 0);
-	atomic_store(&world.stop, false);
+	atomic_store(&crew.stop, false);
 	atomic_store(&world.served, 0);
 	atomic_store(&world.resampled, 0);
 }
@@ -66,7 +59,7 @@ static void run_device(void (*raise)(void))
 		assert_int_equal(times, 1);
 		atomic_fetch_add(&world.resampled, 1);
 	}
-	atomic_store(&world.stop, true);
+	atomic_store(&crew.stop, true);
 }
 
 static void assert_each_was_served_once(void)
@@ -77,82 +70,31 @@ static void assert_each_was_served_once(void)
 
 /* ---- LAPICs of ours ---- */
 
-static void lock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_lock(&world.lock);
-}
-
-static void unlock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_unlock(&world.lock);
-}
-
-static void kick(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	atomic_store(&world.kicked[vcpu], true);
-}
-
-static void notify(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	(void)vcpu;
-}
-
-static bool owned(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	return self == vcpu;
-}
-
 /* The device is sampled: its line falls, and its thread may raise it again. */
 static void resample(void *ctx, uint32_t gsi)
 {
 	(void)ctx;
-	assert_int_equal(lw_chip_line(world.chip, gsi, 0, false), 0);
+	assert_int_equal(lw_chip_line(crew.chip, gsi, 0, false), 0);
 	assert_int_equal(eventfd_write(world.told, 1), 0);
 }
 
 static void open_chip(enum lw_eoi_policy policy, uint32_t flags)
 {
-	static const struct lw_chip_ops ops = {.lock = lock,
-					       .unlock = unlock,
-					       .kick = kick,
-					       .notify = notify,
-					       .owned = owned,
+	static const struct lw_chip_ops ops = {CREW_OPS, .notify = crew_notify_nobody,
 					       .resample = resample};
-	static const struct lw_chip_ioapic ioapic = {.pins = PINS, .version = 0x20};
-	struct lw_chip_config config = {.ops = &ops,
-					.hooks = lw_eoi_hooks(),
-					.nvcpus = TAKERS,
-					.nioapics = 1,
-					.ioapic = &ioapic,
-					.gsis = PINS};
-	struct lw_eoi_config eoi = {
-		.policy = policy, .flags = flags, .nvcpus = TAKERS, .env = lw_chip_env()};
 
-	world.chip = aligned_alloc(LW_CHIP_ALIGN, lw_chip_size(&config));
-	world.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(TAKERS) + 63) / 64 * 64);
-	assert_true(world.chip && world.eoi);
-	eoi.ctx = world.chip;
-	config.eoi = world.eoi;
-	assert_int_equal(lw_eoi_init(world.eoi, &eoi), 0);
-	assert_int_equal(lw_chip_init(world.chip, &config), 0);
-	for (uint32_t n = 0; n < TAKERS; n++)
-		lw_lapic_write(lw_chip_lapic(world.chip, n), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xffu);
-	assert_int_equal(lw_ioapic_notify(lw_chip_ioapic(world.chip, 0), PIN, true), 0);
+	assert_true(crew_open(&ops, policy, flags, false));
+	assert_int_equal(lw_ioapic_notify(lw_chip_ioapic(crew.chip, 0), PIN, true), 0);
 }
 
 static void end_of_interrupt(uint32_t vcpu, uint8_t vector)
 {
-	bool left = lw_chip_eoi_leaves(world.chip, vcpu, vector);
+	bool left = lw_chip_eoi_leaves(crew.chip, vcpu, vector);
 
-	lw_lapic_eoi(lw_chip_lapic(world.chip, vcpu));
+	lw_lapic_eoi(lw_chip_lapic(crew.chip, vcpu));
 	if (left) {
-		lw_chip_exit(world.chip, vcpu);
-		lw_chip_enter(world.chip, vcpu);
+		lw_chip_exit(crew.chip, vcpu);
+		lw_chip_enter(crew.chip, vcpu);
 	}
 }
 
@@ -160,10 +102,10 @@ static void *run_lapic(void *arg)
 {
 	uint32_t vcpu = (uint32_t)(uintptr_t)arg;
 
-	self = vcpu;
-	lw_chip_enter(world.chip, vcpu);
-	while (!atomic_load(&world.stop)) {
-		int vector = lw_lapic_accept(lw_chip_lapic(world.chip, vcpu));
+	crew_self = vcpu;
+	lw_chip_enter(crew.chip, vcpu);
+	while (!atomic_load(&crew.stop)) {
+		int vector = lw_lapic_accept(lw_chip_lapic(crew.chip, vcpu));
 
 		if (vector >= 0) {
 			atomic_fetch_add(&world.served, 1);
@@ -171,24 +113,24 @@ static void *run_lapic(void *arg)
 		} else {
 			sched_yield();
 		}
-		if (atomic_exchange(&world.kicked[vcpu], false)) {
-			lw_chip_exit(world.chip, vcpu);
-			lw_chip_enter(world.chip, vcpu);
+		if (atomic_exchange(&crew.kicked[vcpu], false)) {
+			lw_chip_exit(crew.chip, vcpu);
+			lw_chip_enter(crew.chip, vcpu);
 		}
 	}
-	lw_chip_exit(world.chip, vcpu);
+	lw_chip_exit(crew.chip, vcpu);
 	return NULL;
 }
 
 static void *move_in_chip(void *arg)
 {
-	struct lw_ioapic *io = lw_chip_ioapic(world.chip, 0);
+	struct lw_ioapic *io = lw_chip_ioapic(crew.chip, 0);
 
 	(void)arg;
-	for (uint32_t n = 0; !atomic_load(&world.stop); n++) {
-		lw_ioapic_write(io, 0x11 + 2 * PIN, n % TAKERS << 24);
+	for (uint32_t n = 0; !atomic_load(&crew.stop); n++) {
+		lw_ioapic_write(io, 0x11 + 2 * PIN, n % CREW_VCPUS << 24);
 		lw_ioapic_write(io, 0x10 + 2 * PIN,
-				(VECTOR + n / TAKERS % 2) | (uint32_t)LW_RTE_LEVEL);
+				(VECTOR + n / CREW_VCPUS % 2) | (uint32_t)LW_RTE_LEVEL);
 		for (uint32_t m = n % 7; m > 0; m--)
 			sched_yield();
 	}
@@ -197,26 +139,25 @@ static void *move_in_chip(void *arg)
 
 static void raise_in_chip(void)
 {
-	assert_int_equal(lw_chip_line(world.chip, PIN, 0, true), 0);
+	assert_int_equal(lw_chip_line(crew.chip, PIN, 0, true), 0);
 }
 
 static void run_chip(enum lw_eoi_policy policy, uint32_t flags)
 {
-	pthread_t vcpu[TAKERS], guest;
+	pthread_t vcpu[CREW_VCPUS], guest;
 
 	open_world();
 	open_chip(policy, flags);
-	for (uint32_t n = 0; n < TAKERS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		assert_int_equal(pthread_create(&vcpu[n], NULL, run_lapic, (void *)(uintptr_t)n),
 				 0);
 	assert_int_equal(pthread_create(&guest, NULL, move_in_chip, NULL), 0);
 	run_device(raise_in_chip);
 	pthread_join(guest, NULL);
-	for (uint32_t n = 0; n < TAKERS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		pthread_join(vcpu[n], NULL);
 	assert_each_was_served_once();
-	free(world.chip);
-	free(world.eoi);
+	crew_close();
 	close_world();
 }
 
@@ -238,7 +179,7 @@ static void *run_kernels_vcpu(void *arg)
 {
 	uint32_t vcpu = (uint32_t)(uintptr_t)arg;
 
-	while (!atomic_load(&world.stop)) {
+	while (!atomic_load(&crew.stop)) {
 		if (fake_accept(vcpu) < 0) {
 			sched_yield();
 			continue;
@@ -252,7 +193,7 @@ static void *run_kernels_vcpu(void *arg)
 static void *run_server(void *arg)
 {
 	(void)arg;
-	while (!atomic_load(&world.stop)) {
+	while (!atomic_load(&crew.stop)) {
 		struct pollfd ready = {.fd = lw_split_poll_fd(split), .events = POLLIN};
 
 		if (poll(&ready, 1, 10) == 1)
@@ -267,9 +208,10 @@ static void *move_in_split(void *arg)
 	int gsi = lw_split_msi_alloc(split);
 
 	(void)arg;
-	for (uint32_t n = 0; !atomic_load(&world.stop); n++) {
-		assert_int_equal(
-			program(PIN, rte_to(n % TAKERS, (uint8_t)(VECTOR + n / TAKERS % 2))), 0);
+	for (uint32_t n = 0; !atomic_load(&crew.stop); n++) {
+		assert_int_equal(program(PIN, rte_to(n % CREW_VCPUS,
+						     (uint8_t)(VECTOR + n / CREW_VCPUS % 2))),
+				 0);
 		assert_int_equal(lw_split_msi_route(split, (uint32_t)gsi, 0xfee04000, 0x80 + n % 2),
 				 0);
 		assert_int_equal(program(PIN + 1, rte_to(2, VECTOR)), 0);
@@ -287,13 +229,13 @@ static void raise_event(void)
 
 static void run_split(enum scan_rule rule)
 {
-	pthread_t vcpu[TAKERS], guest, server;
+	pthread_t vcpu[CREW_VCPUS], guest, server;
 
 	open_world();
 	rig_open_with(rule, LW_SPLIT_FAST);
 	assert_int_equal(program(PIN, rte_to(0, VECTOR)), 0);
 	assert_int_equal(lw_split_attach(split, PIN, 0, world.trigger, world.told), 0);
-	for (uint32_t n = 0; n < TAKERS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		assert_int_equal(
 			pthread_create(&vcpu[n], NULL, run_kernels_vcpu, (void *)(uintptr_t)n), 0);
 	assert_int_equal(pthread_create(&server, NULL, run_server, NULL), 0);
@@ -301,7 +243,7 @@ static void run_split(enum scan_rule rule)
 	run_device(raise_event);
 	pthread_join(guest, NULL);
 	pthread_join(server, NULL);
-	for (uint32_t n = 0; n < TAKERS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		pthread_join(vcpu[n], NULL);
 	assert_each_was_served_once();
 	assert_true(lw_split_counters(split).deferred > 0);

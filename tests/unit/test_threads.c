@@ -6,140 +6,65 @@
  */
 #include "test.h"
 
-#include <lapwing/lapwing.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define VCPUS   2u
-#define PINS    24u
-#define USED    6u /* pins that do anything */
-#define ENABLED (LW_SVR_ENABLE | 0xffu)
+#include "threads_rig.h"
+
+#define USED 6u /* pins that do anything */
 
 static struct {
-	struct lw_chip *chip;
-	struct lw_eoi *eoi;
-	pthread_mutex_t lock;
-	atomic_bool kicked[VCPUS], stop;
 	atomic_uint taken, left;
 	unsigned rounds;
 	bool inits; /* vCPUs are reset now and then */
-} world = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} world;
 
-/* Whose thread this is; EVERYBODY's once the others have been joined. */
-#define NOBODY    VCPUS
-#define EVERYBODY (VCPUS + 1u)
-static _Thread_local uint32_t self = NOBODY;
 static uint32_t seed;
 
-static void lock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_lock(&world.lock);
-}
-
-static void unlock(void *ctx)
-{
-	(void)ctx;
-	pthread_mutex_unlock(&world.lock);
-}
-
-static void kick(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	atomic_store(&world.kicked[vcpu], true);
-}
-
-/* A vCPU in guest mode looks by itself, as posted-interrupt hardware does. */
-static void notify(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	(void)vcpu;
-}
-
-static bool owned(void *ctx, uint32_t vcpu)
-{
-	(void)ctx;
-	return self == vcpu || self == EVERYBODY;
-}
-
-static const struct lw_chip_ops ops = {
-	.lock = lock, .unlock = unlock, .kick = kick, .notify = notify, .owned = owned};
+static const struct lw_chip_ops ops = {CREW_OPS, .notify = crew_notify_nobody};
 
 static void open_world(enum lw_eoi_policy policy, uint32_t flags)
 {
-	static const struct lw_chip_ioapic ioapic = {.pins = PINS, .version = 0x20};
-	struct lw_chip_config config = {.ops = &ops,
-					.hooks = lw_eoi_hooks(),
-					.nvcpus = VCPUS,
-					.nioapics = 1,
-					.ioapic = &ioapic,
-					.gsis = PINS};
-	struct lw_eoi_config eoi = {
-		.policy = policy, .flags = flags, .nvcpus = VCPUS, .env = lw_chip_env()};
-
-	world.chip = aligned_alloc(LW_CHIP_ALIGN, lw_chip_size(&config));
-	world.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(VCPUS) + 63) / 64 * 64);
-	assert_true(world.chip && world.eoi);
-	eoi.ctx = world.chip;
-	config.eoi = world.eoi;
-	assert_int_equal(lw_eoi_init(world.eoi, &eoi), 0);
-	assert_int_equal(lw_chip_init(world.chip, &config), 0);
-	for (uint32_t n = 0; n < VCPUS; n++)
-		lw_lapic_write(lw_chip_lapic(world.chip, n), LW_LAPIC_SVR, ENABLED);
-	atomic_store(&world.stop, false);
+	assert_true(crew_open(&ops, policy, flags, false));
 	world.rounds = 400;
-}
-
-static void close_world(void)
-{
-	free(world.chip);
-	free(world.eoi);
-}
-
-static uint32_t below(uint32_t *random, uint32_t n)
-{
-	*random = *random * 1664525u + 1013904223u;
-	return (*random >> 8) % n;
 }
 
 /* ---- a vCPU ---- */
 
 static void reset_now_and_then(uint32_t vcpu, uint32_t *random)
 {
-	if (!world.inits || below(random, 50))
+	if (!world.inits || crew_below(random, 50))
 		return;
-	lw_chip_init_vcpu(world.chip, vcpu);
-	lw_lapic_write(lw_chip_lapic(world.chip, vcpu), LW_LAPIC_SVR, ENABLED);
+	lw_chip_init_vcpu(crew.chip, vcpu);
+	lw_lapic_write(lw_chip_lapic(crew.chip, vcpu), LW_LAPIC_SVR, CREW_ENABLED);
 }
 
 /* Trap: what the handler does to its device, and what else happens outside. */
 static void visit_host(uint32_t vcpu, uint32_t *random)
 {
-	lw_chip_exit(world.chip, vcpu);
-	atomic_store(&world.kicked[vcpu], false);
-	lw_chip_exit(world.chip, vcpu); /* a kick may have come before the flag was cleared */
+	lw_chip_exit(crew.chip, vcpu);
+	atomic_store(&crew.kicked[vcpu], false);
+	lw_chip_exit(crew.chip, vcpu); /* a kick may have come before the flag was cleared */
 	for (uint32_t pin = 0; pin < USED; pin++)
-		if (below(random, 2))
-			lw_chip_line(world.chip, pin, 0, false);
+		if (crew_below(random, 2))
+			lw_chip_line(crew.chip, pin, 0, false);
 	reset_now_and_then(vcpu, random);
-	lw_chip_enter(world.chip, vcpu);
+	lw_chip_enter(crew.chip, vcpu);
 }
 
 /* The hardware asks the bitmap before it ends the vector. */
 static void end_of_interrupt(uint32_t vcpu, uint32_t *random)
 {
-	struct lw_lapic *l = lw_chip_lapic(world.chip, vcpu);
+	struct lw_lapic *l = lw_chip_lapic(crew.chip, vcpu);
 	uint32_t isr = 0;
 
 	for (uint32_t n = 8; n-- > 0 && !isr;) {
 		isr = lw_lapic_read(l, LW_LAPIC_ISR + n * 16);
 		if (isr) {
 			uint8_t vector = (uint8_t)(n * 32 + 31 - (uint32_t)__builtin_clz(isr));
-			bool left = lw_chip_eoi_leaves(world.chip, vcpu, vector);
+			bool left = lw_chip_eoi_leaves(crew.chip, vcpu, vector);
 
 			lw_lapic_eoi(l);
 			if (left) {
@@ -154,22 +79,22 @@ static void *run_vcpu(void *arg)
 {
 	uint32_t random = seed * 77, vcpu = (uint32_t)(uintptr_t)arg;
 
-	self = vcpu;
+	crew_self = vcpu;
 	random += vcpu;
-	lw_chip_enter(world.chip, vcpu);
-	while (!atomic_load(&world.stop)) {
-		if (lw_lapic_accept(lw_chip_lapic(world.chip, vcpu)) >= 0) {
+	lw_chip_enter(crew.chip, vcpu);
+	while (!atomic_load(&crew.stop)) {
+		if (lw_lapic_accept(lw_chip_lapic(crew.chip, vcpu)) >= 0) {
 			atomic_fetch_add(&world.taken, 1);
-			if (below(&random, 8) == 0)
+			if (crew_below(&random, 8) == 0)
 				visit_host(vcpu, &random);
 			end_of_interrupt(vcpu, &random);
 		} else {
 			sched_yield();
 		}
-		if (atomic_load(&world.kicked[vcpu]))
+		if (atomic_load(&crew.kicked[vcpu]))
 			visit_host(vcpu, &random);
 	}
-	lw_chip_exit(world.chip, vcpu);
+	lw_chip_exit(crew.chip, vcpu);
 	return NULL;
 }
 
@@ -181,13 +106,13 @@ static void *run_device(void *arg)
 
 	(void)arg;
 	for (unsigned n = 0; n < world.rounds; n++) {
-		uint32_t pin = below(&random, USED);
+		uint32_t pin = crew_below(&random, USED);
 
-		lw_chip_line(world.chip, pin, 0, below(&random, 3) != 0);
-		if (below(&random, 4) == 0) /* an MSI that shares a vector */
-			lw_chip_msi(world.chip, 0xfee00000u | below(&random, VCPUS) << 12,
-				    0x31 + below(&random, USED) * 16);
-		if (below(&random, 8) == 0)
+		lw_chip_line(crew.chip, pin, 0, crew_below(&random, 3) != 0);
+		if (crew_below(&random, 4) == 0) /* an MSI that shares a vector */
+			lw_chip_msi(crew.chip, 0xfee00000u | crew_below(&random, CREW_VCPUS) << 12,
+				    0x31 + crew_below(&random, USED) * 16);
+		if (crew_below(&random, 8) == 0)
 			sched_yield();
 	}
 	return NULL;
@@ -195,7 +120,7 @@ static void *run_device(void *arg)
 
 static void write_rte(uint32_t pin, uint32_t dest, uint32_t low)
 {
-	struct lw_ioapic *io = lw_chip_ioapic(world.chip, 0);
+	struct lw_ioapic *io = lw_chip_ioapic(crew.chip, 0);
 
 	lw_ioapic_write(io, 0x11 + 2 * pin, dest << 24);
 	lw_ioapic_write(io, 0x10 + 2 * pin, low);
@@ -206,16 +131,16 @@ static void *run_guest_rewriter(void *arg)
 	uint32_t random = seed * 9;
 
 	(void)arg;
-	while (!atomic_load(&world.stop)) {
-		uint32_t low = (0x31 + below(&random, USED) * 16) | LW_RTE_LEVEL;
+	while (!atomic_load(&crew.stop)) {
+		uint32_t low = (0x31 + crew_below(&random, USED) * 16) | LW_RTE_LEVEL;
 
-		if (below(&random, 64) == 0) /* rare: this mends what is lost */
+		if (crew_below(&random, 64) == 0) /* rare: this mends what is lost */
 			low &= ~(uint32_t)LW_RTE_LEVEL;
-		if (below(&random, 8) == 0)
+		if (crew_below(&random, 8) == 0)
 			low |= LW_RTE_MASK;
-		write_rte(below(&random, USED), below(&random, VCPUS), low);
-		lw_ioapic_read(lw_chip_ioapic(world.chip, 0), 0x10 + 2 * below(&random, USED));
-		for (uint32_t n = below(&random, 20); n > 0; n--)
+		write_rte(crew_below(&random, USED), crew_below(&random, CREW_VCPUS), low);
+		lw_ioapic_read(lw_chip_ioapic(crew.chip, 0), 0x10 + 2 * crew_below(&random, USED));
+		for (uint32_t n = crew_below(&random, 20); n > 0; n--)
 			sched_yield();
 	}
 	return NULL;
@@ -227,7 +152,7 @@ static bool remote_irr(uint32_t pin)
 {
 	uint64_t rte;
 
-	assert_int_equal(lw_ioapic_rte(lw_chip_ioapic(world.chip, 0), pin, &rte), 0);
+	assert_int_equal(lw_ioapic_rte(lw_chip_ioapic(crew.chip, 0), pin, &rte), 0);
 	return (rte & LW_RTE_REMOTE_IRR) != 0;
 }
 
@@ -236,55 +161,55 @@ static void drain(void)
 {
 	uint32_t random = 1;
 
-	for (uint32_t n = 0; n < 2 * VCPUS; n++) {
-		struct lw_lapic *l = lw_chip_lapic(world.chip, n % VCPUS);
+	for (uint32_t n = 0; n < 2 * CREW_VCPUS; n++) {
+		struct lw_lapic *l = lw_chip_lapic(crew.chip, n % CREW_VCPUS);
 
-		lw_chip_enter(world.chip, n % VCPUS);
+		lw_chip_enter(crew.chip, n % CREW_VCPUS);
 		while (lw_lapic_accept(l) >= 0)
-			end_of_interrupt(n % VCPUS, &random);
-		lw_chip_exit(world.chip, n % VCPUS);
+			end_of_interrupt(n % CREW_VCPUS, &random);
+		lw_chip_exit(crew.chip, n % CREW_VCPUS);
 	}
 }
 
 static void assert_no_pin_is_dead(void)
 {
-	self = EVERYBODY;
+	crew_self = CREW_EVERYBODY;
 	world.inits = false;
 	for (uint32_t pin = 0; pin < USED; pin++)
-		assert_int_equal(lw_chip_line(world.chip, pin, 0, false), 0);
+		assert_int_equal(lw_chip_line(crew.chip, pin, 0, false), 0);
 	drain();
-	lw_chip_settle(world.chip);
+	lw_chip_settle(crew.chip);
 	for (uint32_t pin = 0; pin < USED; pin++)
 		assert_false(remote_irr(pin));
 	for (uint32_t pin = 0; pin < USED; pin++) {
-		write_rte(pin, pin % VCPUS, 0x50 + pin * 16 + LW_RTE_LEVEL);
-		lw_chip_line(world.chip, pin, 0, true);
+		write_rte(pin, pin % CREW_VCPUS, 0x50 + pin * 16 + LW_RTE_LEVEL);
+		lw_chip_line(crew.chip, pin, 0, true);
 		assert_true(remote_irr(pin));
-		lw_chip_line(world.chip, pin, 0, false);
+		lw_chip_line(crew.chip, pin, 0, false);
 		drain();
-		lw_chip_settle(world.chip);
+		lw_chip_settle(crew.chip);
 		assert_false(remote_irr(pin));
 	}
-	self = NOBODY;
+	crew_self = CREW_NOBODY;
 }
 
 static void run_once(enum lw_eoi_policy policy, uint32_t flags, bool inits)
 {
-	pthread_t vcpu[VCPUS], device, rewriter;
+	pthread_t vcpu[CREW_VCPUS], device, rewriter;
 
 	open_world(policy, flags);
 	world.inits = inits;
-	for (uint32_t n = 0; n < VCPUS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		assert_int_equal(pthread_create(&vcpu[n], NULL, run_vcpu, (void *)(uintptr_t)n), 0);
 	assert_int_equal(pthread_create(&rewriter, NULL, run_guest_rewriter, NULL), 0);
 	assert_int_equal(pthread_create(&device, NULL, run_device, NULL), 0);
 	pthread_join(device, NULL);
-	atomic_store(&world.stop, true);
+	atomic_store(&crew.stop, true);
 	pthread_join(rewriter, NULL);
-	for (uint32_t n = 0; n < VCPUS; n++)
+	for (uint32_t n = 0; n < CREW_VCPUS; n++)
 		pthread_join(vcpu[n], NULL);
 	assert_no_pin_is_dead();
-	close_world();
+	crew_close();
 }
 
 /* Many short lives: a later interrupt of the same pair would mend what an earlier one lost. */
@@ -347,8 +272,8 @@ static void *run_poster(void *arg)
 	for (unsigned i = 0; i < world.rounds; i++) {
 		atomic_store(&owed[n], 1);
 		if (lw_lapic_post(shared, (uint8_t)(0x31 + n * 0x10), n) == LW_POST_NOTIFY)
-			atomic_store(&world.kicked[0], true);
-		while (atomic_load(&owed[n]) && !atomic_load(&world.stop))
+			atomic_store(&crew.kicked[0], true);
+		while (atomic_load(&owed[n]) && !atomic_load(&crew.stop))
 			sched_yield();
 	}
 	return NULL;
@@ -362,7 +287,7 @@ static void serve_posts(unsigned wanted)
 	for (unsigned served = 0; served < wanted && time(NULL) < last + 20;) {
 		int vector;
 
-		if (!atomic_exchange(&world.kicked[0], false)) {
+		if (!atomic_exchange(&crew.kicked[0], false)) {
 			sched_yield();
 			continue;
 		}
@@ -383,13 +308,13 @@ static void two_posters_lose_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(lw_lapic_init(shared, &config), 0);
-	lw_lapic_write(shared, LW_LAPIC_SVR, ENABLED);
-	atomic_store(&world.stop, false);
+	lw_lapic_write(shared, LW_LAPIC_SVR, CREW_ENABLED);
+	atomic_store(&crew.stop, false);
 	world.rounds = lw_test_quick() ? 5000 : 50000;
 	for (uintptr_t n = 0; n < 2; n++)
 		assert_int_equal(pthread_create(&poster[n], NULL, run_poster, (void *)n), 0);
 	serve_posts(2 * world.rounds);
-	atomic_store(&world.stop, true);
+	atomic_store(&crew.stop, true);
 	for (uint32_t n = 0; n < 2; n++)
 		pthread_join(poster[n], NULL);
 	assert_int_equal(lw_lapic_counters(shared).accepted, 2 * world.rounds);
