@@ -141,9 +141,9 @@ void lw_eoi_darken(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	_Atomic uint64_t *dark = &e->vcpu[vcpu].dark[vector >> 6];
 
-	if (test(e->vcpu[vcpu].loaded, vector))
-		atomic_fetch_and(dark, ~lw_bit(vector));
-	else
+	/* First clear, then look: the owner may take it out of `loaded` at any moment. */
+	atomic_fetch_and(dark, ~lw_bit(vector));
+	if (!test(e->vcpu[vcpu].loaded, vector))
 		atomic_fetch_or(dark, lw_bit(vector));
 	lw_eoi_del(e, vcpu, vector);
 }
