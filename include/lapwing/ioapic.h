@@ -160,7 +160,9 @@ int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte);
 /*
  * A device drives one of a line's sources. The line is the OR of its sources. A level pin delivers
  * while its line is asserted and no record is open; an edge pin at each rise that finds it
- * unmasked: a rise on a masked edge pin is forgotten (82093AA, 3.2.4).
+ * unmasked: a rise on a masked edge pin is forgotten (82093AA, 3.2.4), and so is one that nobody
+ * takes. Fixed and lowest priority can be level; the other delivery modes are edges whatever the
+ * trigger mode says, and the reserved ones, start-up's encoding among them, send nothing.
  * Returns 0, or -EINVAL (no such pin, source above 31).
  */
 int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level);

@@ -172,11 +172,20 @@ void lw_pin_refuse(struct lw_ioapic *io, struct lw_pin *p, bool refused)
 		io->refused--;
 }
 
+/* Two modes of an RTE are reserved, that which starts a processor in ICR among them
+ * (82093AA, 3.2.4).
+ */
+static bool is_reserved(const struct lw_msg *msg)
+{
+	return msg->delivery == LW_DM_RESERVED || msg->delivery == LW_DM_SIPI;
+}
+
 static LW_APART void send_edge(struct lw_ioapic *io, struct lw_pin *p)
 {
 	struct lw_takers takers = {.map = lw_pin_map(io, p)};
 
-	io->ops->deliver(io->ctx, io->gsi_base + lw_pin_number(io, p), &p->msg, &takers);
+	if (!is_reserved(&p->msg))
+		io->ops->deliver(io->ctx, io->gsi_base + lw_pin_number(io, p), &p->msg, &takers);
 	if (takers.count || takers.any)
 		io->counters.edges++;
 	else

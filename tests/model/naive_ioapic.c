@@ -42,7 +42,8 @@ static void send(struct naive_ioapic *n, struct naive_pin *p)
 	bool somebody;
 
 	forget_delivery(p); /* a pin keeps the rest of one delivery, and that no longer than this */
-	n->deliver(n->ctx, n->config.gsi_base + (uint32_t)(p - n->pin), &msg, &t);
+	if (p->delivery != 3 && p->delivery != 6) /* reserved */
+		n->deliver(n->ctx, n->config.gsi_base + (uint32_t)(p - n->pin), &msg, &t);
 	for (int v = 0; v < NAIVE_VCPUS; v++)
 		count += t.took[v];
 	somebody = t.any || count;

@@ -314,6 +314,19 @@ static void other_modes_are_signals(void **state)
 	assert_diary("");
 }
 
+/* In an RTE start-up's encoding is reserved: a pin starts no processor. */
+static void a_pin_starts_no_vcpu(void **state)
+{
+	(void)state;
+	program(5, 1, 0x31 | LW_DM_SIPI << LW_RTE_DM_SHIFT);
+	line(5, true);
+	assert_diary("");
+	program(5, 1, 0x31 | LW_DM_NMI << LW_RTE_DM_SHIFT);
+	line(5, false);
+	line(5, true);
+	assert_diary("signal1:4:31 ");
+}
+
 /* ---- several I/O APICs ---- */
 
 static void one_eoi_resolves_records_of_every_ioapic(void **state)
@@ -442,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(x2apic_destinations, setup_x2apic, rig_close),
 		CASE(lowest_priority_takes_turns_among_the_lowest),
 		CASE(other_modes_are_signals),
+		CASE(a_pin_starts_no_vcpu),
 		CASE(one_eoi_resolves_records_of_every_ioapic),
 		CASE(the_last_of_many_ioapics_is_heard),
 		CASE(any_access_is_survived_by_every_policy),
