@@ -45,7 +45,8 @@ struct lw_lapic_ops {
 	void (*eoi)(void *ctx, uint32_t vcpu, uint8_t vector, bool broadcast);
 	/* The id, LDR, DFR or enable changed: destinations may now lead elsewhere. */
 	void (*changed)(void *ctx, uint32_t vcpu);
-	/* SVR bit 12 changed to `suppressed`. */
+	/* SVR bit 12 changed to `suppressed`: the guest wrote it, or it was cleared by INIT or by
+	 * going off. */
 	void (*broadcast)(void *ctx, uint32_t vcpu, bool suppressed);
 	/* The guest sends an IPI: fixed, lowest priority, SMI, NMI, INIT or start-up. Fixed ones to
 	 * itself alone don't come here. May post to this LAPIC. Null: nobody gets it. */

@@ -411,8 +411,12 @@ void lw_lapic_tell_changed(const struct lw_lapic *l)
 
 void lw_lapic_clear(struct lw_lapic *l)
 {
+	bool suppressed = lw_lapic_suppresses(l);
+
 	power_on(l);
 	tell_threshold(l);
+	if (suppressed && l->ops->broadcast)
+		l->ops->broadcast(l->ctx, l->vcpu, false);
 }
 
 uint8_t lw_lapic_cr8(const struct lw_lapic *l)

@@ -146,7 +146,7 @@ void lw_lapic_set_svr(struct lw_lapic *lapic, uint32_t svr);
 /* Make struct derived anew, and PPR. */
 void lw_lapic_derive(struct lw_lapic *lapic);
 
-/* As at power-on but for id and mode; nobody is told. */
+/* As at power-on but for id and mode; ops->changed is not told. */
 void lw_lapic_clear(struct lw_lapic *lapic);
 
 /* An edge or level interrupt from inside, into IRR at once. */

@@ -415,6 +415,7 @@ static void power_on(struct naive_lapic *n)
 	n->posted = false;
 	n->ldr = n->tpr = n->esr = n->icr = n->dest = n->dcr = 0;
 	n->dfr = 0xffffffff;
+	n->log.broadcasts += (n->svr & LW_SVR_SUPPRESS) != 0;
 	n->svr = 0xff;
 	for (int entry = 0; entry < N_LVTS; entry++)
 		n->lvt[entry] = MASKED;

@@ -344,6 +344,21 @@ static void suppression_is_told_when_it_changes(void **state)
 	assert_true(told.broadcast);
 }
 
+static void suppression_ends_with_init_and_by_going_off(void **state)
+{
+	(void)state;
+	lw_lapic_write(l, LW_LAPIC_SVR, ENABLED | LW_SVR_SUPPRESS);
+	lw_lapic_reset(l);
+	assert_int_equal(told.broadcasts, 2);
+	assert_false(told.suppressed);
+	lw_lapic_reset(l);
+	assert_int_equal(told.broadcasts, 2);
+	lw_lapic_write(l, LW_LAPIC_SVR, ENABLED | LW_SVR_SUPPRESS);
+	assert_int_equal(lw_lapic_set_base(l, 0xfee00000), 0);
+	assert_int_equal(told.broadcasts, 4);
+	assert_false(told.suppressed);
+}
+
 static void what_moves_destinations_is_told(void **state)
 {
 	(void)state;
@@ -581,6 +596,7 @@ int main(void)
 		XAPIC(eoi_with_none_in_service_is_nothing),
 		XAPIC(every_vector_goes_all_the_way),
 		XAPIC(suppression_is_told_when_it_changes),
+		XAPIC(suppression_ends_with_init_and_by_going_off),
 		XAPIC(what_moves_destinations_is_told),
 		XAPIC(init_keeps_nothing_but_the_id),
 		XAPIC(physical_destinations),
