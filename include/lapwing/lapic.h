@@ -169,7 +169,8 @@ struct lw_lapic_address {
  * the answer may be a mixture of before and after. Any thread. */
 struct lw_lapic_address lw_lapic_address(const struct lw_lapic *lapic);
 
-/* Merge what was posted into IRR and TMR. Owner. The calls below that need it do it themselves. */
+/* Merge what was posted into IRR and TMR, and raise LVT error for illegal vectors. Owner. The calls
+ * below that need it do it themselves. */
 void lw_lapic_sync(struct lw_lapic *lapic);
 
 /* The vector that lw_lapic_accept() would take now, or -1 (also where the highest pending one does
@@ -267,9 +268,10 @@ void lw_lapic_self_ipi(struct lw_lapic *lapic, uint8_t vector);
  *
  * ESR shows what the last write to it latched; that write also arms LVT error, which is raised once
  * for each kind of error until the next. An illegal vector that a poster brings is raised when the
- * owner next merges. While the LAPIC is software-disabled every LVT entry is masked, and stays so
- * until it is written again after (SDM 11.4.7.2). LVT CMCI is not there: the version register says
- * so. APR and RRD read zero, as where there is no APIC bus.
+ * owner next looks, by lw_lapic_sync() or a call that does it itself; the poster owes no kick for
+ * it, and may make one. While the LAPIC is software-disabled every LVT entry is masked, and stays
+ * so until it is written again after (SDM 11.4.7.2). LVT CMCI is not there: the version register
+ * says so. APR and RRD read zero, as where there is no APIC bus.
  *
  * A write to LW_LAPIC_EOI is lw_lapic_eoi(), one to LW_LAPIC_ICR sends an IPI. Owner.
  */

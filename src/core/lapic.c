@@ -208,10 +208,19 @@ static void merge(struct lw_lapic *l, uint32_t dirty)
 		lw_lapic_raise_errors(l);
 }
 
+/* Whoever posts what is no vector owes no kick, so it is found whether `idle` is set or not. */
+static LW_COLD void merge_errors(struct lw_lapic *l)
+{
+	atomic_fetch_and_explicit(&l->shared.dirty, ~DIRTY_ERRORS, memory_order_acquire);
+	lw_lapic_raise_errors(l);
+}
+
 void lw_lapic_sync(struct lw_lapic *l)
 {
 	if (is_posted(l))
 		merge(l, claim(l));
+	else if (load(l->shared.dirty) & DIRTY_ERRORS)
+		merge_errors(l);
 }
 
 void lw_lapic_log(struct lw_lapic *l, uint32_t bits)

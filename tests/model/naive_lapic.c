@@ -50,8 +50,6 @@ static void raise_errors(struct naive_lapic *n);
 
 void naive_lapic_sync(struct naive_lapic *n)
 {
-	if (!n->posted)
-		return;
 	for (int v = 0; v < 256; v++) {
 		if (n->edge[v] || n->level[v])
 			n->irr[v] = true;
@@ -59,7 +57,6 @@ void naive_lapic_sync(struct naive_lapic *n)
 			n->tmr[v] = n->level[v];
 		n->edge[v] = n->level[v] = false;
 	}
-	n->posted = false;
 	raise_errors(n);
 }
 
@@ -75,7 +72,6 @@ bool naive_lapic_post(struct naive_lapic *n, uint8_t vector, bool level)
 		n->level[vector] = true;
 	else
 		n->edge[vector] = true;
-	n->posted = true;
 	return true;
 }
 
@@ -412,7 +408,6 @@ static void power_on(struct naive_lapic *n)
 	memset(n->level, 0, sizeof(n->level));
 	memset(n->error, 0, sizeof(n->error));
 	memset(n->raised, 0, sizeof(n->raised));
-	n->posted = false;
 	n->ldr = n->tpr = n->esr = n->icr = n->dest = n->dcr = 0;
 	n->dfr = 0xffffffff;
 	n->log.broadcasts += (n->svr & LW_SVR_SUPPRESS) != 0;

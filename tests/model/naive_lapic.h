@@ -34,7 +34,6 @@ struct naive_lapic {
 	enum lw_lapic_mode mode;
 	bool irr[256], isr[256], tmr[256];
 	bool edge[256], level[256]; /* posted */
-	bool posted;                /* something, since the last merge */
 	uint64_t base;              /* IA32_APIC_BASE without EN and EXTD */
 	uint32_t ldr, dfr, svr, tpr, esr, icr, dest, lvt[N_LVTS], tmict, dcr;
 	bool error[8], raised[8]; /* by ESR bit */

@@ -314,6 +314,19 @@ static void other_modes_are_signals(void **state)
 	assert_diary("");
 }
 
+/* The vCPU may be halted: it must come and look, or LVT error waits for another interrupt. */
+static void an_illegal_vector_interrupts_by_lvt_error(void **state)
+{
+	(void)state;
+	lw_lapic_write(lapic(1), LW_LAPIC_LVT_ERROR, 0xe1);
+	assert_int_equal(msi(1, 7), 0);
+	assert_int_equal(rig.notices, 1);
+	assert_int_equal(take(1), 0xe1);
+	lw_lapic_write(lapic(1), LW_LAPIC_SVR, 0xff);
+	assert_int_equal(msi(1, 7), 0);
+	assert_int_equal(rig.notices, 1); /* disabled, it notes nothing */
+}
+
 /* In an RTE start-up's encoding is reserved: a pin starts no processor. */
 static void a_pin_starts_no_vcpu(void **state)
 {
@@ -456,6 +469,7 @@ int main(void)
 		CASE(lowest_priority_takes_turns_among_the_lowest),
 		CASE(other_modes_are_signals),
 		CASE(a_pin_starts_no_vcpu),
+		CASE(an_illegal_vector_interrupts_by_lvt_error),
 		CASE(one_eoi_resolves_records_of_every_ioapic),
 		CASE(the_last_of_many_ioapics_is_heard),
 		CASE(any_access_is_survived_by_every_policy),
