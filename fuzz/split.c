@@ -1,70 +1,92 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The split backend over the unit tests' made-up kernel, with its scan of 6.1 or of 6.12: a guest
- * that reconfigures as it likes, devices, MSIs with routes of their own, and ioctls that fail. With
- * every rule on and no failure no EOI may be lost, and no more exits may be superfluous than
- * coincidences account for.
+ * that reconfigures as it likes, devices by lines and by eventfds, 8259s, MSIs with routes and
+ * irqfds of their own, chips saved and restored, and ioctls that fail. The I/O APIC's invariants
+ * hold at all times; with every rule on and no failure no EOI may be lost, and no more exits may be
+ * superfluous than coincidences account for.
  */
+#include <lapwing/snapshot.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "fuzz.h"
+#include "model/invariants.h"
 #include "unit/split_rig.h"
 
-#define PINS_USED 3u
-#define FIRST_PIN 4u
+#define EVENTS  3u
+#define SOURCES 8u
 
+static struct input *input;
 static bool faulty; /* an ioctl may have failed: figures are off, and nothing else */
+
+static struct {
+	int trigger, resample; /* -1: not made yet */
+	uint32_t pin, source;
+	bool attached;
+} event[EVENTS];
+
+static struct {
+	struct kvm_run run;
+	uint8_t data[16];
+} played;
+
+static uint8_t resampler; /* what it does, by a bit for each pin modulo 8 */
 
 /* ---- operands ---- */
 
+static uint32_t draw(uint32_t n)
+{
+	return in_below(input, n);
+}
+
 static uint8_t some_vector(struct input *in)
 {
-	static const uint8_t vectors[] = {0x50, 0x51, 0x62, 0x63, 0x74, 0x75, 0x86, 0x87};
-
-	return vectors[in_byte(in) % 8];
+	(void)in;
+	return drawn_vector(draw);
 }
 
 static uint32_t some_pin(struct input *in)
 {
-	return FIRST_PIN + in_byte(in) % PINS_USED;
+	(void)in;
+	return drawn_pin(draw);
 }
 
-static uint64_t some_route(struct input *in)
+/* ---- ops ---- */
+
+static void kick(void *ctx, uint32_t vcpu)
 {
-	uint64_t rte = rte_to(in_byte(in) % VCPUS, some_vector(in));
-	uint8_t byte = in_byte(in);
-
-	if (byte % 4 == 0) {
-		rte &= ~(0xffull << LW_RTE_DEST_SHIFT);
-		rte |= LW_RTE_LOGICAL | (uint64_t)(1 + byte % 7) << LW_RTE_DEST_SHIFT;
-		rte |= (uint64_t)(byte >> 7) << LW_RTE_DM_SHIFT;
-	}
-	return rte;
+	(void)ctx;
+	if (vcpu)
+		fuzz_fail("the 8259s kick vCPU %u", vcpu);
 }
+
+static void resample(void *ctx, uint32_t gsi)
+{
+	(void)ctx;
+	if (gsi >= PINS)
+		fuzz_fail("GSI %u was resolved", gsi);
+	lw_split_line(split, gsi, 0, resampler >> gsi % 8 & 1);
+}
+
+static void storm(void *ctx, uint32_t gsi)
+{
+	(void)ctx;
+	if (gsi >= PINS)
+		fuzz_fail("GSI %u storms", gsi);
+}
+
+static const struct lw_split_ops ops = {
+	.kick = kick, .resample = resample, .storm = storm, .now = rig_now};
 
 /* ---- the guest ---- */
 
-static void reconfigure(struct input *in)
+static void rewrite(struct input *in)
 {
-	uint32_t pin = some_pin(in);
-	uint64_t rte = some_route(in);
-
-	switch (in_byte(in) % 5) {
-	case 0: /* as Linux does */
-		write_low(pin, rte_at(pin) | LW_RTE_MASK);
-		program(pin, rte | LW_RTE_MASK);
-		write_low(pin, rte);
-		break;
-	case 1:
-		write_low(pin, rte);
-		write_high(pin, rte);
-		break;
-	case 2:
-		write_low(pin, rte_at(pin) ^ LW_RTE_MASK);
-		break;
-	default:
-		program(pin, rte);
-	}
+	(void)in;
+	reconfigure(draw);
 }
 
 static void raise_line(struct input *in)
@@ -135,9 +157,135 @@ static void own_msis(struct input *in)
 	case 5:
 		lw_split_msi_mask(split, gsi);
 		break;
+	case 6:
+		lw_split_msi_irqfd(split, gsi, in_byte(in) & 1 ? event[0].trigger : -1);
+		break;
 	default:
 		lw_split_msi_free(split, gsi);
 	}
+}
+
+/* ---- devices with eventfds ---- */
+
+static void be_attached(struct input *in, uint32_t n)
+{
+	uint8_t how = in_byte(in);
+	int err;
+
+	event[n].pin = some_pin(in);
+	event[n].source = 1 + how % 3u;
+	err = lw_split_attach(split, event[n].pin, event[n].source, event[n].trigger,
+			      how & 0x80 ? -1 : event[n].resample);
+	if (err && err != -EBUSY && !faulty)
+		fuzz_fail("an eventfd was refused: %d", err);
+	event[n].attached = !err;
+}
+
+static void be_detached(uint32_t n)
+{
+	int err = lw_split_detach(split, event[n].pin, event[n].source);
+
+	if (err && !faulty)
+		fuzz_fail("an eventfd can't be detached: %d", err);
+	event[n].attached = false;
+}
+
+static void serve(void)
+{
+	struct pollfd fd = {lw_split_poll_fd(split), POLLIN, 0};
+	int ready = poll(&fd, 1, 0), served = lw_split_serve(split);
+
+	if (!faulty && (served > 0) != (ready > 0))
+		fuzz_fail("%d eventfds are ready, %d were served", ready, served);
+}
+
+static void eventfds(struct input *in)
+{
+	uint8_t what = in_byte(in);
+	uint32_t n = what % EVENTS;
+	uint64_t value = 1;
+
+	if (event[n].trigger < 0) {
+		event[n].trigger = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		event[n].resample = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
+	switch (what >> 5) {
+	case 0:
+	case 1:
+		if (!event[n].attached)
+			be_attached(in, n);
+		else if (what & 8)
+			be_detached(n);
+		break;
+	case 2: /* what the device would do when it is told of an EOI */
+		if (read(event[n].resample, &value, sizeof(value)) < 0)
+			break;
+		/* fall through */
+	case 3:
+	case 4:
+		value = 1;
+		if (write(event[n].trigger, &value, sizeof(value)) < 0)
+			fuzz_fail("an eventfd is full");
+		break;
+	default:
+		serve();
+	}
+}
+
+/* ---- the 8259s ---- */
+
+static void ports(struct input *in)
+{
+	static const uint16_t numbers[] = {0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x22, 0x80};
+	uint8_t what = in_byte(in), how = in_byte(in);
+
+	memset(&played, 0, sizeof(played));
+	played.run.exit_reason = how & 0x80 ? KVM_EXIT_IRQ_WINDOW_OPEN : KVM_EXIT_IO;
+	if (!(how & 0x80)) {
+		played.run.io.port = numbers[what & 7];
+		played.run.io.direction = what & 8 ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+		played.run.io.size = (uint8_t)(1u << in_below(in, 3));
+		played.run.io.count = 1 + (what >> 4 & 3u);
+		played.run.io.data_offset = sizeof(played.run);
+		memset(played.data, in_byte(in), sizeof(played.data));
+	}
+	lw_split_handle(split, 0, &played.run);
+	played.run.ready_for_interrupt_injection = how & 1;
+	played.run.if_flag = how >> 1 & 1;
+	fake.vcpu[0].extint = -1;
+	lw_split_enter(split, 0, &played.run);
+	if (fake.vcpu[0].extint >= 0 && (how & 3) != 3)
+		fuzz_fail("an ExtINT was injected where it can't be");
+	if (fake.vcpu[0].extint >= 0 && played.run.ready_for_interrupt_injection)
+		fuzz_fail("one more could be injected");
+}
+
+static void isa(struct input *in)
+{
+	uint8_t what = in_byte(in);
+
+	lw_split_isa_line(split, what >> 4, what & 7 ? 0 : 4 + in_below(in, 4), what & 8);
+}
+
+/* An exit as KVM hands it over: of the I/O APIC's page, or of an EOI. */
+static void exits(struct input *in)
+{
+	uint8_t what = in_byte(in);
+	uint32_t vcpu = what & 3, value = in_word(in);
+
+	memset(&played, 0, sizeof(played));
+	faulty = true; /* as in window(), and such an EOI is nobody's */
+	if (what & 4) {
+		played.run.exit_reason = KVM_EXIT_IOAPIC_EOI;
+		played.run.eoi.vector = some_vector(in);
+	} else {
+		played.run.exit_reason = KVM_EXIT_MMIO;
+		played.run.mmio.phys_addr = LW_SPLIT_IOAPIC + (what & 8 ? in_bytes(in, 3) : 0x10);
+		played.run.mmio.is_write = what >> 4 & 1;
+		played.run.mmio.len = 1u << (what >> 5 & 3);
+		memcpy(played.run.mmio.data, &value, sizeof(value));
+	}
+	lw_split_handle(split, vcpu, &played.run);
 }
 
 static void window(struct input *in)
@@ -164,24 +312,34 @@ static void fail_an_ioctl(struct input *in)
 	faulty = true;
 }
 
+/* Chips through bytes and back, with everybody at rest; another kernel's routes at the end. */
+static void migrate(void)
+{
+	static uint8_t io[1u << 16], pic[1u << 12];
+	size_t size = lw_ioapic_save(lw_split_ioapic(split), io, sizeof(io)), more = 0;
+
+	if (lw_split_pic(split))
+		more = lw_pic_save(lw_split_pic(split), pic, sizeof(pic));
+	if (size > sizeof(io) || more > sizeof(pic) ||
+	    lw_ioapic_restore(lw_split_ioapic(split), io, size) ||
+	    (more && lw_pic_restore(lw_split_pic(split), pic, more)))
+		fuzz_fail("what was saved can't be restored");
+	lw_split_restored(split);
+}
+
 static void rarely(struct input *in)
 {
 	uint8_t what = in_byte(in);
 
-	switch (what % 8) {
+	faulty = faulty || what % 12 > 3; /* else records that are resolved early come again */
+	switch (what % 12) {
 	case 0:
-		faulty = true; /* records that are resolved early are redelivered */
-		lw_split_reconcile(split);
-		break;
 	case 1:
-		faulty = true;
-		lw_split_reset(split);
-		break;
-	case 2:
 		lw_split_hold(split);
-		reconfigure(in);
+		reconfigure(draw);
 		lw_split_release(split);
 		break;
+	case 2:
 	case 3:
 		lw_split_retry(split);
 		break;
@@ -189,15 +347,47 @@ static void rarely(struct input *in)
 		window(in);
 		break;
 	case 5:
-		faulty = true;
+		resampler = in_byte(in);
 		lw_split_notify(split, what >> 3, what & 128);
+		break;
+	case 6:
+		lw_split_reconcile(split);
+		break;
+	case 7:
+		lw_split_reset(split);
+		break;
+	case 8:
+		lw_split_reconcile_vcpu(split, what / 12 % (VCPUS + 1));
+		break;
+	case 9:
+		migrate();
+		break;
+	case 10:
+		lw_split_resume(split, in_byte(in));
 		break;
 	default:
 		fail_an_ioctl(in);
 	}
 }
 
+/* What most VMs do seldom. */
+static void more(struct input *in)
+{
+	static void (*const happens[])(struct input *) = {own_msis, own_msis, eventfds, eventfds,
+							  eventfds, eventfds, ports,    isa};
+
+	happens[in_byte(in) % 8](in);
+}
+
 /* ---- judgement ---- */
+
+static void is_sound(void)
+{
+	struct broken why;
+
+	if (!lw_ioapic_holds(lw_split_ioapic(split), &why))
+		fuzz_fail("%s (pin %u, vector %#x)", why.rule, why.pin, why.vector);
+}
 
 static void account(void)
 {
@@ -217,9 +407,10 @@ static void come_to_rest(void)
 	bool busy = true;
 
 	fake.fail_request = 0;
+	resampler = 0;
 	lw_split_retry(split);
-	for (uint32_t n = 0; n < PINS; n++)
-		lw_split_line(split, n, 0, false);
+	for (uint32_t n = 0; n < PINS * SOURCES; n++)
+		lw_split_line(split, n / SOURCES, n % SOURCES, false);
 	while (busy) {
 		busy = false;
 		for (uint32_t n = 0; n < VCPUS; n++) {
@@ -237,36 +428,68 @@ static void come_to_rest(void)
 			fuzz_fail("pin %u is in flight to nobody", pin);
 }
 
+/* ---- the whole ---- */
+
+static void set_up(uint8_t how)
+{
+	struct lw_split_config config =
+		rig_config(how & 2 ? how >> 2 & LW_SPLIT_FAST : LW_SPLIT_FAST);
+
+	faulty = how & 2;
+	config.ops = &ops;
+	config.flags |= how & 0x20 ? LW_SPLIT_PIC : 0;
+	config.flags |= how & 0x40 ? LW_SPLIT_EXT_DEST : 0;
+	config.version = how & 0x80 ? 0x20 : 0x11;
+	fake_reset(how & 1 ? SCAN_6_1 : SCAN_6_12);
+	rig_open(&config);
+	memset(event, 0, sizeof(event));
+	for (uint32_t n = 0; n < EVENTS; n++)
+		event[n].trigger = event[n].resample = -1;
+	resampler = 0;
+}
+
+static void tear_down(void)
+{
+	rig_close();
+	for (uint32_t n = 0; n < EVENTS; n++)
+		if (event[n].trigger >= 0) {
+			close(event[n].trigger);
+			close(event[n].resample);
+		}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const happens[16])(struct input *) = {
-		raise_line,  raise_line, lower_line, send_msi, send_msi, take,
-		take,        take,       end,        end,      end,      wait_a_little,
-		reconfigure, take,       end,        own_msis,
+		raise_line, raise_line, lower_line, send_msi,      send_msi, take, take, take,
+		end,        end,        end,        wait_a_little, rewrite,  take, end,  more,
 	};
 	struct input in = {data, data + size};
-	uint8_t how = in_byte(&in);
 	uint64_t operations = 0;
+	uint8_t how;
 
-	faulty = how & 2;
-	rig_open_with(how & 1 ? SCAN_6_1 : SCAN_6_12,
-		      how & 2 ? how >> 2 & LW_SPLIT_FAST : LW_SPLIT_FAST);
+	input = &in;
+	how = in_byte(&in);
+	set_up(how);
 	for (; in_more(&in); operations++) {
 		uint8_t what = in_byte(&in);
 
 		rig_clock += 1000000;
 		if (what >= 0xf8 && how & 0x80)
-			rarely(&in);
+			(what & 1 ? exits : rarely)(&in);
 		else
 			happens[what % 16](&in);
+		if (operations % 16 == 15)
+			is_sound();
 		if (operations % 256 == 255) {
 			account();
 			come_to_rest();
 		}
 	}
+	is_sound();
 	account();
 	come_to_rest();
-	rig_close();
+	tear_down();
 	fuzz_count(operations);
 	return 0;
 }

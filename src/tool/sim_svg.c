@@ -115,7 +115,7 @@ static void start(const struct picture *p, const char *command)
 
 static void number(double n, FILE *out)
 {
-	unsigned whole = (unsigned)(n + 0.5);
+	unsigned whole = n >= 0 && n < 999999.5 ? (unsigned)(n + 0.5) : 0;
 
 	if (n < 0)
 		fputs("\"-\"", out);

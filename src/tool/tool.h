@@ -28,6 +28,9 @@ struct lw_command {
 
 extern const char lw_tool_version[];
 
+/* command.c: the whole tool; returns its exit status. */
+int lw_tool_main(int argc, char **argv);
+
 int lw_cmd_bench(int argc, char **argv);
 int lw_cmd_probe(int argc, char **argv);
 int lw_cmd_run(int argc, char **argv);

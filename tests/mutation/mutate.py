@@ -174,7 +174,8 @@ class Bench:
                 left_out.append(name)
         for name in HARNESSES:
             folder = ROOT / "fuzz"
-            files = [folder / f"{name}.c", folder / "count.c", folder / "driver.c"]
+            files = [folder / f"{name}.c", *sorted(folder.glob(f"{name}_*.c")),
+                     folder / "count.c", folder / "driver.c"]
             if not self.build_test("fuzz_" + name, files, f'-DFUZZ_NAME="{name}"'):
                 sys.exit(f"fuzz/{name}.c does not build")
             must([folder / "corpus.py", "unpack", name, BUILD / f"seeds_{name}"])

@@ -521,4 +521,51 @@ static inline uint64_t logical(uint32_t set, uint8_t vector, uint64_t more)
 	return LW_RTE_LEVEL | LW_RTE_LOGICAL | more | vector | (uint64_t)set << LW_RTE_DEST_SHIFT;
 }
 
+/* ---- a guest that reconfigures as it likes, by chance or by a fuzzer's bytes ---- */
+
+#define PINS_USED 3u
+#define FIRST_PIN 4u
+
+typedef uint32_t draw_below(uint32_t n); /* 0 … n-1 */
+
+static inline uint8_t drawn_vector(draw_below *draw)
+{
+	static const uint8_t vectors[] = {0x50, 0x51, 0x62, 0x63, 0x74, 0x75, 0x86, 0x87};
+
+	return vectors[draw(sizeof(vectors))];
+}
+
+static inline uint32_t drawn_pin(draw_below *draw)
+{
+	return FIRST_PIN + draw(PINS_USED);
+}
+
+static inline void reconfigure(draw_below *draw)
+{
+	uint32_t pin = drawn_pin(draw), vcpu = draw(VCPUS);
+	uint64_t rte = rte_to(vcpu, drawn_vector(draw));
+
+	if (draw(4) == 0) {
+		rte &= ~(0xffull << LW_RTE_DEST_SHIFT);
+		rte |= LW_RTE_LOGICAL | (uint64_t)(1 + draw(7)) << LW_RTE_DEST_SHIFT;
+		rte |= (uint64_t)draw(2) << LW_RTE_DM_SHIFT;
+	}
+	switch (draw(5)) {
+	case 0: /* as Linux does */
+		write_low(pin, rte_at(pin) | LW_RTE_MASK);
+		program(pin, rte | LW_RTE_MASK);
+		write_low(pin, rte);
+		break;
+	case 1:
+		write_low(pin, rte);
+		write_high(pin, rte);
+		break;
+	case 2:
+		write_low(pin, rte_at(pin) ^ LW_RTE_MASK);
+		break;
+	default:
+		program(pin, rte);
+	}
+}
+
 #endif

@@ -195,6 +195,24 @@ static void the_script_quotes_what_it_prints(void **state)
 	free(text);
 }
 
+/* Found by fuzz_tool. */
+static void an_estimate_may_be_huge(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct sim s = sim;
+
+	(void)state;
+	s.runs = &runs[2];
+	s.count = 2;
+	s.costs.exit = 1000000000000u;
+	lw_sim_script(&s, "lapwing sim", out);
+	fclose(out);
+	assert_non_null(strstr(text, " \"500000.0 M\"\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +224,7 @@ int main(void)
 		cmocka_unit_test(text_tells_people),
 		cmocka_unit_test(a_column_without_figures_is_left_out),
 		cmocka_unit_test(the_script_quotes_what_it_prints),
+		cmocka_unit_test(an_estimate_may_be_huge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

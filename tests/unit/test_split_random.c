@@ -8,12 +8,8 @@
 
 #include <stdio.h>
 
-#define PINS_USED 3u
-#define FIRST_PIN 4u
-#define STEPS     2000u
-#define ROUNDS    5u /* of so many steps, each brought to rest */
-
-static const uint8_t vectors[] = {0x50, 0x51, 0x62, 0x63, 0x74, 0x75, 0x86, 0x87};
+#define STEPS  2000u
+#define ROUNDS 5u /* of so many steps, each brought to rest */
 
 /* ---- chance ---- */
 
@@ -27,56 +23,11 @@ static uint32_t chance(uint32_t below)
 	return (uint32_t)(chance_state >> 32) % below;
 }
 
-static uint8_t some_vector(void)
-{
-	return vectors[chance(sizeof(vectors))];
-}
-
-static uint32_t some_pin(void)
-{
-	return FIRST_PIN + chance(PINS_USED);
-}
-
 /* ---- the guest ---- */
 
 static struct figures {
 	uint64_t lost, superfluous, excused, commits, writes, exits, busy;
 } sum;
-
-static uint64_t some_route(void)
-{
-	uint64_t rte = rte_to(chance(VCPUS), some_vector());
-
-	if (chance(4) == 0) {
-		rte &= ~(0xffull << LW_RTE_DEST_SHIFT);
-		rte |= LW_RTE_LOGICAL | (uint64_t)(1 + chance(7)) << LW_RTE_DEST_SHIFT;
-		rte |= (uint64_t)chance(2) << LW_RTE_DM_SHIFT;
-	}
-	return rte;
-}
-
-static void reconfigure(void)
-{
-	uint32_t pin = some_pin();
-	uint64_t rte = some_route();
-
-	switch (chance(5)) {
-	case 0: /* as Linux does */
-		write_low(pin, rte_at(pin) | LW_RTE_MASK);
-		program(pin, rte | LW_RTE_MASK);
-		write_low(pin, rte);
-		break;
-	case 1:
-		write_low(pin, rte);
-		write_high(pin, rte);
-		break;
-	case 2:
-		write_low(pin, rte_at(pin) ^ LW_RTE_MASK);
-		break;
-	default:
-		program(pin, rte);
-	}
-}
 
 /* The handler of a vector: it satisfies the devices whose interrupt this may be. */
 static void handle(uint8_t vector)
@@ -108,19 +59,19 @@ static void step(void)
 
 	rig_clock += 10000000;
 	if (chance(150) == 0) {
-		reconfigure();
+		reconfigure(chance);
 		return;
 	}
 	switch (chance(10)) {
 	case 0:
-		line(some_pin(), true);
+		line(drawn_pin(chance), true);
 		break;
 	case 1:
-		line(some_pin(), false);
+		line(drawn_pin(chance), false);
 		break;
 	case 2:
 	case 3:
-		edge_msi(vcpu, some_vector());
+		edge_msi(vcpu, drawn_vector(chance));
 		break;
 	case 4:
 	case 5:

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The world of wild.c: wild_guest.c is what a guest does in it, wild_snap.c snapshots. */
+#ifndef LAPWING_FUZZ_WILD_H
+#define LAPWING_FUZZ_WILD_H
+
+#include <lapwing/lapwing.h>
+
+#include "fuzz.h"
+
+#define VCPUS     6u
+#define PINS      24u
+#define GSIS      72u
+#define MAX_STATE (1u << 18)
+
+struct wild {
+	struct lw_chip *chip;
+	struct lw_eoi *eoi;
+	enum lw_eoi_policy policy;
+	bool in_guest[VCPUS], kicked[VCPUS];
+	unsigned depth, signals;
+	uint8_t resample;
+	uint64_t now;
+	bool forged;
+	bool suppressed;    /* EOI broadcasts have been: some EOIs were not meant to resolve */
+	unsigned snapshots; /* they take long: a few in a run */
+	uint8_t state[MAX_STATE], again[MAX_STATE];
+};
+
+extern struct wild wild;
+
+void wild_leave(uint32_t vcpu);
+
+/* The guest has written registers of this LAPIC. */
+void wild_wrote(struct lw_lapic *lapic);
+
+/* A vCPU whose thread is at work in the VMM. */
+uint32_t wild_trapped(struct input *in);
+struct lw_lapic *wild_some_lapic(struct input *in);
+
+/* wild_guest.c */
+void wild_page(struct input *in);
+void wild_msr(struct input *in);
+void wild_ioapic(struct input *in);
+void wild_port(struct input *in);
+void wild_line(struct input *in);
+void wild_msi(struct input *in);
+void wild_message(struct input *in);
+void wild_take(struct input *in);
+void wild_eoi(struct input *in);
+void wild_enter_or_leave(struct input *in);
+void wild_routes(struct input *in);
+void wild_pass_time(struct input *in);
+void wild_wires(struct input *in);
+
+/* wild_snap.c */
+void wild_look(void);
+void wild_snapshots(struct input *in);
+
+#endif
