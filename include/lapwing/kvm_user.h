@@ -64,8 +64,9 @@ size_t lw_user_size(const struct lw_user_config *config);
 /*
  * Set the controllers up. The VM has no irqchip and no vCPU yet. vCPU n has APIC id n; vCPU 0 runs
  * at once, the others wait for INIT and SIPI.
- * Returns 0; -EINVAL (storage misaligned, configuration out of range); or what an ioctl or the C
- * library gave. After a failure there is nothing to close.
+ * Returns 0; -EINVAL (storage misaligned, configuration out of range); -ENOTSUP (more than 255
+ * vCPUs, and no x2APIC to be had); or what an ioctl or the C library gave. After a failure there is
+ * nothing to close.
  */
 int lw_user_init(struct lw_user *storage, const struct lw_user_config *config);
 
@@ -125,7 +126,9 @@ int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trig
 int lw_user_poll_fd(const struct lw_user *user);
 int lw_user_serve(struct lw_user *user);
 
-/* The chips, for what is not here: routes, saving. They are the backend's. */
+/* The chips, for what is not here: routes, saving. They are the backend's. What has to know of each
+ * delivery whether it is still in flight, lw_chip_settle() and the exports of
+ * <lapwing/kvm_state.h>, wants every vCPU unbound if the policy is `lazy`. */
 struct lw_chip *lw_user_chip(struct lw_user *user);
 
 #define LW_USER_MP_NMI    1u       /* to be injected, */

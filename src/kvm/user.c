@@ -34,11 +34,18 @@ static void op_unlock(void *ctx)
 	pthread_mutex_unlock(&((struct lw_user *)ctx)->lock);
 }
 
+static bool is_self(const struct user_vcpu *v)
+{
+	return v->bound && pthread_equal(v->thread, pthread_self());
+}
+
+/* Asked under the lock, under which a thread becomes a vCPU's: one that is nobody's stands still.
+ */
 static bool op_owned(void *ctx, uint32_t vcpu)
 {
 	struct user_vcpu *v = &((struct lw_user *)ctx)->vcpu[vcpu];
 
-	return v->bound && pthread_equal(v->thread, pthread_self());
+	return !v->bound || is_self(v);
 }
 
 /*
@@ -51,7 +58,7 @@ static void op_kick(void *ctx, uint32_t vcpu)
 	struct user_vcpu *v = &user->vcpu[vcpu];
 
 	atomic_thread_fence(memory_order_seq_cst);
-	if (v->where == USER_OUT || !v->bound || op_owned(ctx, vcpu)) {
+	if (v->where == USER_OUT || !v->bound || is_self(v)) {
 		v->spared++;
 		return;
 	}

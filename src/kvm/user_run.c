@@ -63,7 +63,10 @@ int lw_user_bind(struct lw_user *user, uint32_t vcpu)
 		return err;
 	v->thread = pthread_self();
 	v->tid = gettid();
+	/* Nobody is looking at the LAPIC in this vCPU's place from now on. */
+	pthread_mutex_lock(&user->lock);
 	v->bound = true;
+	pthread_mutex_unlock(&user->lock);
 	user_event_wire(user);
 	lw_lapic_time(lapic, user_now());
 	if (user->flags & LW_USER_DEADLINE)

@@ -2,6 +2,7 @@
 /* The user backend on a KVM that is played: what it injects, when, and what it makes of exits. */
 #include "test.h"
 
+#include <lapwing/kvm_state.h>
 #include <lapwing/kvm_user.h>
 #include <lapwing/snapshot.h>
 
@@ -587,6 +588,34 @@ static void test_eventfds_survive_a_restore(void **state)
 	close(resample);
 }
 
+static int lazy_setup(void **state)
+{
+	struct lw_user_config c = config();
+
+	setup(state);
+	teardown(state);
+	c.flags |= LW_USER_LAZY;
+	make(&c);
+	return 0;
+}
+
+/* With the vCPUs' threads gone anybody may ask what has become of a delivery that was let go. */
+static void test_what_was_let_go_is_settled_once_unbound(void **state)
+{
+	struct kvm_ioapic_state io;
+
+	(void)state;
+	route_pin(PIN, VECTOR);
+	assert_int_equal(lw_user_line(user, PIN, 0, true), 0);
+	run_until_injected();
+	assert_int_equal(lw_user_line(user, PIN, 0, false), 0);
+	guest_write(0, APIC + LW_LAPIC_EOI, 0);
+	assert_int_equal(lw_user_counters(user).eoi.necessary, 0); /* it stayed inside */
+	lw_user_unbind(user, 0);
+	assert_int_equal(lw_kvm_chip_ioapic_export(lw_user_chip(user), 0, &io), 0);
+	assert_false(io.redirtbl[PIN].bits & LW_RTE_REMOTE_IRR);
+}
+
 static struct {
 	uint8_t bytes[64]; /* behind kvm_run, as io.data_offset says */
 } port_data;
@@ -733,6 +762,8 @@ int main(void)
 		CASE(test_pending_sipi_survives_a_restore),
 		CASE(test_eventfds_survive_a_restore),
 		CASE(test_8259_resamples),
+		cmocka_unit_test_setup_teardown(test_what_was_let_go_is_settled_once_unbound,
+						lazy_setup, teardown),
 		CASE(test_a_bind_that_fails_leaves_nothing),
 		CASE(test_refuses_a_vcpu_that_is_not_bound),
 		CASE(test_tells_what_fails),
