@@ -52,6 +52,14 @@ static void release(struct lw_split *s, struct split_event *e)
 	e->generation++;
 }
 
+static int duplicate_writable(int fd)
+{
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	errno = EBADF;
+	return -1;
+}
+
 static int take_place(struct lw_split *s, struct split_event *e, int trigger, int resample)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -61,7 +69,7 @@ static int take_place(struct lw_split *s, struct split_event *e, int trigger, in
 	if (e->trigger < 0)
 		return -errno;
 	if (resample >= 0)
-		e->resample = fcntl(resample, F_DUPFD_CLOEXEC, 0);
+		e->resample = duplicate_writable(resample);
 	if ((resample >= 0 && e->resample < 0) ||
 	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, e->trigger, &event) < 0) {
 		int err = -errno;
@@ -128,23 +136,34 @@ static uint32_t lower_resampled(struct lw_split *s, uint32_t gsi)
 	return sources;
 }
 
+/* One that is full is signalled as it is, and a write to it would wait. */
+static int tell(int fd)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	const uint64_t one = 1;
+
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		return 0;
+	return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
 static void tell_resamplers(struct lw_split *s, uint32_t gsi)
 {
-	const uint64_t one = 1;
 	uint32_t sources;
 
 	pthread_mutex_lock(&s->event_lock);
 	sources = lower_resampled(s, gsi);
 	for (uint32_t n = 0; sources && n < s->max_events; n++) {
 		const struct split_event *e = &s->event[n];
+		int err;
 
 		if (e->resample < 0 || e->gsi != gsi)
 			continue;
 		sources &= ~(1u << e->source);
-		/* Full: it is signalled as it is. */
-		if (write(e->resample, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+		err = tell(e->resample);
+		if (err < 0) {
 			pthread_mutex_lock(&s->lock);
-			lw_split_trouble(s, -errno);
+			lw_split_trouble(s, err);
 			pthread_mutex_unlock(&s->lock);
 		}
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -102,19 +103,28 @@ void user_event_wire(struct lw_user *user)
 	}
 }
 
+/* One that is full is signalled as it is, and a write to it would wait. */
+static void tell(int fd)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	const uint64_t one = 1;
+
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		return;
+	if (write(fd, &one, sizeof(one)) < 0) {
+		/* Not an eventfd: nobody hears of it. */
+	}
+}
+
 /* Lowered first, then told: a signal that follows raises the line again. */
 void user_event_resample(struct lw_user *user, uint32_t gsi)
 {
-	const uint64_t one = 1;
-
 	for (unsigned i = 0; i < LW_USER_EVENTFDS; i++) {
 		const struct user_eventfd *event = &user->event[i];
 
 		if (!event->used || event->gsi != gsi)
 			continue;
 		(void)lw_chip_line(user->chip, gsi, event->source, false);
-		if (write(event->resample, &one, sizeof(one)) < 0) {
-			/* Its counter is full: the device has been told often enough. */
-		}
+		tell(event->resample);
 	}
 }
