@@ -132,9 +132,16 @@ int lw_split_vcpu(struct lw_split *split, uint32_t vcpu, int fd, uint32_t apic_i
  */
 int lw_split_handle(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
 
-/* Before each KVM_RUN of vCPU 0, with LW_SPLIT_PIC; harmless for others. Injects the 8259's
+/*
+ * Before each KVM_RUN of vCPU 0, with LW_SPLIT_PIC; harmless for others. Injects the 8259's
  * interrupt, or asks for a window; a vector that KVM refuses is kept for the next call. Clears
- * run->ready_for_interrupt_injection when it has injected. Own thread. */
+ * run->ready_for_interrupt_injection when it has injected. Own thread.
+ *
+ * A vector that KVM was given and has not begun to deliver is in no saved state, and nobody can ask
+ * for it. A KVM_RUN that is ended by a signal has begun to; one that kvm_run.immediate_exit ends
+ * has not, and nothing is injected if that is set by now. So whoever saves stops vCPU 0 by a
+ * signal.
+ */
 int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
 
 /*
@@ -180,7 +187,7 @@ int lw_split_retry(struct lw_split *split);
  *
  * Both descriptors are duplicated and may be closed. Returns 0; -EINVAL (gsi, source); -EBUSY (the
  * source has an eventfd); -ENOSPC (four for each pin are attached); -EPERM (it can't be waited
- * for), or what the C library gave.
+ * for); -EBADF (`resample` can't be written to); or what the C library gave.
  */
 int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int trigger,
 		    int resample);

@@ -78,7 +78,8 @@ int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run)
 		return 0;
 	if (!lw_split_named(split, vcpu))
 		return -EINVAL;
-	if (run->ready_for_interrupt_injection && run->if_flag)
+	/* KVM_RUN that returns at once leaves what it was given where no saved state has it. */
+	if (run->ready_for_interrupt_injection && run->if_flag && !run->immediate_exit)
 		err = inject(split, run);
 	run->request_interrupt_window = atomic_load(&split->intr) || split->extint >= 0;
 	return err;

@@ -431,6 +431,22 @@ static int with_a_pic(void **state)
 	return 0;
 }
 
+/* A vector that KVM has been given and did not begin to deliver could not be saved. */
+static void a_vector_waits_where_kvm_run_would_return_at_once(void **state)
+{
+	struct kvm_run run = {
+		.ready_for_interrupt_injection = 1, .if_flag = 1, .immediate_exit = 1};
+
+	(void)state;
+	assert_int_equal(lw_split_isa_line(split, 4, 0, true), 0);
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, -1);
+	assert_int_equal(run.request_interrupt_window, 1);
+	run.immediate_exit = 0;
+	assert_int_equal(lw_split_enter(split, 0, &run), 0);
+	assert_int_equal(fake.vcpu[0].extint, 0x34);
+}
+
 static void the_8259s_vectors_go_in_one_by_one(void **state)
 {
 	struct kvm_run run = {.ready_for_interrupt_injection = 1, .if_flag = 1};
@@ -535,6 +551,7 @@ int main(void)
 		CASE(msi_gsis_run_out, fast_6_12),
 		CASE(extended_destinations_go_where_kvm_wants_them, fast_6_12),
 		CASE(the_8259_reaches_lint0_of_vcpu_0, with_a_pic),
+		CASE(a_vector_waits_where_kvm_run_would_return_at_once, with_a_pic),
 		CASE(the_8259s_vectors_go_in_one_by_one, with_a_pic),
 		CASE(a_vector_of_the_8259_that_kvm_refuses_is_kept, with_a_pic),
 		CASE(exits_that_are_not_its_own_are_left, fast_6_12),
