@@ -9,6 +9,8 @@
 #define MP_ASKED (LW_USER_MP_NMI | LW_USER_MP_INIT | LW_USER_MP_SIPI | LW_USER_MP_VECTOR)
 #define MP_KNOWN (MP_ASKED | LW_USER_MP_WAITS | LW_USER_MP_HALTED | LW_USER_MP_IF)
 
+#define EXITS_OF_AN_ACCESS 16u
+
 /* KVM_SET_SIGNAL_MASK: in KVM_RUN the kick comes through; elsewhere it waits. */
 static int set_signal_mask(struct user_vcpu *v)
 {
@@ -116,11 +118,14 @@ int lw_user_set_mp(struct lw_user *user, uint32_t vcpu, uint32_t mp)
 	return 0;
 }
 
-/* What the last exit left half done is done, lest it touch the registers that INIT sets. */
+/* What the last exit left half done is done, lest it touch the registers that INIT sets. An access
+ * may take more than one exit, a string of them as many as the guest says. */
 static void complete_exit(struct user_vcpu *v)
 {
 	v->run->immediate_exit = 1;
-	(void)user_ioctl(v->user, v->fd, KVM_RUN, NULL);
+	for (unsigned n = 0; n < EXITS_OF_AN_ACCESS; n++)
+		if (user_ioctl(v->user, v->fd, KVM_RUN, NULL) < 0)
+			break;
 	v->run->immediate_exit = 0;
 }
 

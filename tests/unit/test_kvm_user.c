@@ -33,7 +33,9 @@ static struct {
 	unsigned long fails; /* this ioctl, with EIO */
 	int injected;        /* the last KVM_INTERRUPT, or -1 */
 	unsigned runs, nmis;
-	bool window; /* asked for at the last KVM_RUN */
+	unsigned parts; /* of an access, each with an exit of its own, that are still to come */
+	bool done;      /* … with all of them */
+	bool window;    /* asked for at the last KVM_RUN */
 	uint64_t cr8;
 	void (*next)(struct kvm_run *run);
 } kvm;
@@ -65,6 +67,9 @@ static int fake_ioctl(int fd, unsigned long request, unsigned long argument)
 		return 0;
 	case KVM_RUN:
 		if (kvm.run[n].immediate_exit) {
+			if (kvm.parts && kvm.parts--)
+				return 0;
+			kvm.done = true;
 			errno = EINTR;
 			return -1;
 		}
@@ -316,6 +321,28 @@ static void test_starts_others(void **state)
 	assert_int_equal(kvm.sregs[1].cs.base, 0x88000);
 }
 
+/* An access in two parts, with an exit for each, ends before INIT, and not in what comes after. */
+static void test_init_comes_after_all_of_an_access(void **state)
+{
+	(void)state;
+	guest_write(0, APIC + LW_LAPIC_ICR2, 1u << 24);
+	guest_write(0, ICR, 0x4600 | 0x99);
+	step(1, NULL);
+	guest_write(0, ICR, 0x4500);
+	guest_write(0, ICR, 0x4600 | 0x88);
+	kvm.parts = 1;
+	kvm.done = false;
+	step(1, NULL);
+	assert_true(kvm.done);
+	/* A string of them is left where it is. */
+	guest_write(0, ICR, 0x4500);
+	guest_write(0, ICR, 0x4600 | 0x88);
+	kvm.parts = 1000000;
+	step(1, NULL);
+	assert_true(kvm.parts > 999900);
+	assert_int_equal(kvm.run[1].immediate_exit, 0);
+}
+
 static void test_halts_until_an_interrupt(void **state)
 {
 	(void)state;
@@ -561,6 +588,25 @@ static void test_eventfds(void **state)
 	close(resample);
 }
 
+/* Whoever has the other end may fill it, and must not stop a vCPU by it. */
+static void test_a_full_eventfd_stops_nobody(void **state)
+{
+	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	route_pin(PIN, VECTOR);
+	assert_int_equal(lw_user_attach(user, PIN, 3, trigger, resample), 0);
+	assert_int_equal(eventfd_write(resample, UINT64_MAX - 1), 0);
+	eventfd_write(trigger, 1);
+	assert_int_equal(lw_user_serve(user), 1);
+	run_until_injected();
+	alarm(20);
+	guest_write(0, APIC + LW_LAPIC_EOI, 0);
+	alarm(0);
+	close(trigger);
+	close(resample);
+}
+
 static void test_eventfds_survive_a_restore(void **state)
 {
 	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
@@ -750,6 +796,7 @@ int main(void)
 		CASE(test_injects_when_the_guest_can),
 		CASE(test_cr8_holds_back),
 		CASE(test_starts_others),
+		CASE(test_init_comes_after_all_of_an_access),
 		CASE(test_halts_until_an_interrupt),
 		CASE(test_wakes_for_another_thread),
 		CASE(test_wakes_for_the_timer),
@@ -762,6 +809,7 @@ int main(void)
 		CASE(test_pending_sipi_survives_a_restore),
 		CASE(test_eventfds_survive_a_restore),
 		CASE(test_8259_resamples),
+		CASE(test_a_full_eventfd_stops_nobody),
 		cmocka_unit_test_setup_teardown(test_what_was_let_go_is_settled_once_unbound,
 						lazy_setup, teardown),
 		CASE(test_a_bind_that_fails_leaves_nothing),
