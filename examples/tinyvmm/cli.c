@@ -123,10 +123,12 @@ static int set_choice(struct tv *vm, int option)
 
 	if (chosen < 0)
 		return chosen;
-	if (option == 'q')
+	if (option == 'q') {
 		vm->options.irqchip = (enum tv_irqchip)chosen;
-	else
-		vm->options.lazy = chosen == 1;
+		return 0;
+	}
+	vm->options.policy = true;
+	vm->options.lazy = chosen == 1;
 	return 0;
 }
 
@@ -169,6 +171,22 @@ static int set_option(struct tv *vm, int option, bool *help)
 	}
 }
 
+/* What would change nothing is a mistake. */
+static int check_options(const struct tv *vm)
+{
+	const struct tv_options *o = &vm->options;
+
+	if (!o->kernel)
+		tv_error(vm, 0, "--kernel FILE is wanted");
+	else if (o->immediate && o->irqchip != TV_SPLIT)
+		tv_error(vm, 0, "--immediate: only with --irqchip split");
+	else if (o->policy && o->irqchip != TV_USER)
+		tv_error(vm, 0, "--policy: only with --irqchip user");
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int read_options(struct tv *vm, int argc, char **argv, bool *help)
 {
 	int option;
@@ -190,11 +208,7 @@ static int read_options(struct tv *vm, int argc, char **argv, bool *help)
 		tv_error(vm, 0, "'%s' is not expected", argv[optind]);
 		return -EINVAL;
 	}
-	if (!vm->options.kernel) {
-		tv_error(vm, 0, "--kernel FILE is wanted");
-		return -EINVAL;
-	}
-	return 0;
+	return check_options(vm);
 }
 
 static int exit_status(struct tv *vm)

@@ -95,6 +95,12 @@ static bool rings(struct tv *vm, struct desc **desc, uint16_t **avail, uint8_t *
 	return true;
 }
 
+/* Read once: the guest may write it between a check and a use. */
+static struct desc fetch(const volatile struct desc *d)
+{
+	return (struct desc){d->address, d->length, d->flags, d->next};
+}
+
 static bool walk(struct tv *vm, const struct desc *table, uint16_t head, struct chain *chain)
 {
 	uint16_t at = head;
@@ -104,7 +110,7 @@ static bool walk(struct tv *vm, const struct desc *table, uint16_t head, struct 
 
 		if (at >= QUEUE_SIZE)
 			return false;
-		d = table[at];
+		d = fetch(&table[at]);
 		chain->part[chain->parts].bytes = tv_memory(vm, d.address, d.length);
 		chain->part[chain->parts].length = d.length;
 		chain->part[chain->parts].writable = d.flags & DESC_WRITE;
@@ -210,7 +216,8 @@ void tv_disk_serve(struct tv *vm)
 	if (!rings(vm, &desc, &avail, &used))
 		return;
 	while (available(disk, avail)) {
-		uint16_t head = avail[2 + disk->seen % QUEUE_SIZE];
+		uint16_t head =
+			__atomic_load_n(&avail[2 + disk->seen % QUEUE_SIZE], __ATOMIC_RELAXED);
 		uint16_t slot = __atomic_load_n((uint16_t *)(void *)(used + 2), __ATOMIC_RELAXED);
 		uint32_t element[2] = {head, 0};
 		struct chain chain;

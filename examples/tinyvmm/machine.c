@@ -240,10 +240,11 @@ int tv_run(struct tv *vm)
 void tv_destroy(struct tv *vm)
 {
 	tv_disk_destroy(vm);
-	for (unsigned i = 0; vm->cpu && i < vm->options.cpus; i++)
-		tv_cpu_destroy(&vm->cpu[i]);
+	/* It may look at the vCPUs to its end. */
 	if (vm->irq)
 		vm->irq->destroy(vm);
+	for (unsigned i = 0; vm->cpu && i < vm->options.cpus; i++)
+		tv_cpu_destroy(&vm->cpu[i]);
 	tv_serial_destroy(vm);
 	free(vm->cpu);
 	if (vm->ended_fd >= 0)

@@ -57,10 +57,13 @@ static uint32_t read_port(struct tv *vm, uint16_t port)
 
 static void write_port(struct tv *vm, uint16_t port, uint32_t value)
 {
+	int none = 0;
+
 	switch (port) {
 	case TV_PORT_EXIT:
-		vm->status = (int)(value << 1 | 1) & 0xff;
-		tv_finish(vm, TV_EXIT_PORT);
+		if (atomic_compare_exchange_strong(&vm->status, &none,
+						   (int)(value << 1 | 1) & 0xff))
+			tv_finish(vm, TV_EXIT_PORT);
 		return;
 	case PM1_ENABLE: /* of events that never come */
 		vm->pm1_enable = value & 0xffff;

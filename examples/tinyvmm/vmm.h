@@ -73,6 +73,7 @@ struct tv_options {
 	unsigned timeout;
 	bool immediate; /* split: commit each route at once, as others do */
 	bool lazy;      /* user: the policy lazy and not armed */
+	bool policy;    /* one of them was asked for */
 	bool json;
 };
 
@@ -114,8 +115,8 @@ struct tv {
 	int ended_fd; /* an eventfd */
 	_Atomic(int) end;
 	_Atomic(bool) stop;
-	int status;       /* written with TV_EXIT_PORT */
-	char broken[200]; /* why, with TV_BROKE */
+	_Atomic(int) status; /* with TV_EXIT_PORT, the first that was written: odd; 0: none */
+	char broken[200];    /* why, with TV_BROKE */
 	uint64_t milliseconds;
 };
 

@@ -15,6 +15,11 @@ check_exit "no memory" 2 "$LAPWING" run --kernel "$image64" --memory 1
 check_says "no memory is told" err "--memory: '1' is not a number from 2 to 1048576"
 check_exit "an irqchip that is none" 2 "$LAPWING" run --kernel "$image64" --irqchip none
 check_says "an irqchip that is none is told" err "--irqchip: 'none' is not known"
+check_exit "commits of an irqchip that has none" 2 "$LAPWING" run --kernel "$image64" \
+	--irqchip user --immediate
+check_says "that is told" err "--immediate: only with --irqchip split"
+check_exit "a policy for KVM's own irqchip" 2 "$LAPWING" run --kernel "$image64" --policy armed
+check_says "that is told, too" err "--policy: only with --irqchip user"
 check_exit "no KVM device" 2 "$LAPWING" run --kernel "$image64" --device "$tap_dir/none"
 check_says "no KVM device is told" err "no KVM here: .*/none: No such file"
 check_exit "a device that is not KVM" 2 "$LAPWING" run --kernel "$image64" --device /dev/null

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -125,6 +126,20 @@ static void run_each(int wanted, const char *option, const char *value)
 
 		check_leaves_nothing(wanted, argv);
 	}
+}
+
+/* Two vCPUs may write theirs at once. */
+static void the_first_exit_status_counts(void **state)
+{
+	struct tv vm = {.ended_fd = eventfd(0, EFD_CLOEXEC)};
+	uint8_t first[4] = {21}, second[4] = {1};
+
+	(void)state;
+	tv_port_access(&vm, TV_PORT_EXIT, true, first, 1);
+	tv_port_access(&vm, TV_PORT_EXIT, true, second, 1);
+	assert_int_equal(vm.end, TV_EXIT_PORT);
+	assert_int_equal(vm.status, 43);
+	close(vm.ended_fd);
 }
 
 static void an_exit(void **state)
@@ -365,6 +380,7 @@ static int remove_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_exit_status_counts),
 		cmocka_unit_test(an_exit),
 		cmocka_unit_test(a_guest_that_goes_on),
 		cmocka_unit_test(a_guest_that_sleeps),
