@@ -254,9 +254,9 @@ int lw_split_reconcile(struct lw_split *split);
  * that its guest sent an INIT calls it. Logical destinations need lw_split_reconcile(). -EINVAL. */
 int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu);
 
-/* The chips' state has been replaced by a saved one, and so have the LAPICs: install the routes
- * anew, and reconcile. Who is told of EOIs stays what lw_split_attach() and lw_split_notify() said
- * here. */
+/* The chips' state has been replaced by a saved one, and so have the LAPICs, and every vCPU has
+ * been named: install the routes anew, and reconcile. Who is told of EOIs stays what
+ * lw_split_attach() and lw_split_notify() said here. */
 int lw_split_restored(struct lw_split *split);
 
 /* The chips, to save and restore. Calls to them that change something bypass the routes: only with
