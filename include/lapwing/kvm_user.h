@@ -121,6 +121,11 @@ int lw_user_msi(struct lw_user *user, uint64_t address, uint32_t data);
  */
 int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trigger, int resample);
 
+/* Lowers the line's source, which is free again, and closes the duplicates; what was not read stays
+ * in the eventfd. With all vCPUs stopped and no lw_user_serve() under way. Returns 0, or -ENOENT
+ * (nothing is attached there). */
+int lw_user_detach(struct lw_user *user, uint32_t gsi, uint32_t source);
+
 /* Readable while an attached eventfd has been signalled: poll it, then call lw_user_serve(), in one
  * thread at a time. That does not block, and returns how many it served. */
 int lw_user_poll_fd(const struct lw_user *user);

@@ -69,6 +69,40 @@ int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trig
 	return err < 0 ? err : lw_ioapic_notify(lw_chip_ioapic(user->chip, 0), gsi, true);
 }
 
+static struct user_eventfd *find_event(struct lw_user *user, uint32_t gsi, uint32_t source,
+				       bool any_source)
+{
+	for (unsigned i = 0; i < LW_USER_EVENTFDS; i++) {
+		struct user_eventfd *event = &user->event[i];
+
+		if (event->used && event->gsi == gsi && (any_source || event->source == source))
+			return event;
+	}
+	return NULL;
+}
+
+int lw_user_detach(struct lw_user *user, uint32_t gsi, uint32_t source)
+{
+	struct user_eventfd *event;
+	bool others;
+
+	pthread_mutex_lock(&user->event_lock);
+	event = find_event(user, gsi, source, false);
+	if (event) {
+		event->used = false;
+		(void)epoll_ctl(user->epoll, EPOLL_CTL_DEL, event->trigger, NULL);
+		close(event->trigger);
+		close(event->resample);
+	}
+	others = find_event(user, gsi, source, true);
+	pthread_mutex_unlock(&user->event_lock);
+	if (!event)
+		return -ENOENT;
+	if (!others && !user->config.resample)
+		(void)lw_ioapic_notify(lw_chip_ioapic(user->chip, 0), gsi, false);
+	return lw_chip_line(user->chip, gsi, source, false);
+}
+
 int lw_user_poll_fd(const struct lw_user *user)
 {
 	return user->epoll;

@@ -588,6 +588,39 @@ static void test_eventfds(void **state)
 	close(resample);
 }
 
+static void test_detached_eventfds_are_gone(void **state)
+{
+	int trigger = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	route_pin(PIN, VECTOR);
+	for (unsigned i = 0; i < 2 * LW_USER_EVENTFDS; i++) {
+		assert_int_equal(lw_user_attach(user, PIN, 3, trigger, resample), 0);
+		assert_int_equal(lw_user_attach(user, PIN, 4, trigger, resample), 0);
+		assert_int_equal(lw_user_detach(user, PIN, 4), 0);
+		eventfd_write(trigger, 1);
+		assert_int_equal(lw_user_serve(user), 1);
+		assert_int_equal(lw_user_detach(user, PIN, 3), 0);
+		assert_int_equal(lw_user_detach(user, PIN, 3), -ENOENT);
+	}
+	run_until_injected(); /* it was delivered before */
+	guest_write(0, APIC + LW_LAPIC_EOI, 0);
+	kvm.injected = -1;
+	step(0, NULL);
+	assert_int_equal(kvm.injected, -1); /* and the line has fallen */
+	eventfd_write(trigger, 1);
+	assert_int_equal(lw_user_serve(user), 0);
+	assert_int_equal(count_of(trigger), 1);
+	assert_int_equal(lw_user_attach(user, PIN, 3, trigger, resample), 0);
+	eventfd_write(trigger, 1);
+	assert_int_equal(lw_user_serve(user), 1);
+	run_until_injected();
+	guest_write(0, APIC + LW_LAPIC_EOI, 0);
+	assert_int_equal(count_of(resample), 1);
+	close(trigger);
+	close(resample);
+}
+
 /* Whoever has the other end may fill it, and must not stop a vCPU by it. */
 static void test_a_full_eventfd_stops_nobody(void **state)
 {
@@ -810,6 +843,7 @@ int main(void)
 		CASE(test_eventfds_survive_a_restore),
 		CASE(test_8259_resamples),
 		CASE(test_a_full_eventfd_stops_nobody),
+		CASE(test_detached_eventfds_are_gone),
 		cmocka_unit_test_setup_teardown(test_what_was_let_go_is_settled_once_unbound,
 						lazy_setup, teardown),
 		CASE(test_a_bind_that_fails_leaves_nothing),
