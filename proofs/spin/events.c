@@ -274,13 +274,29 @@ void world_list_events(void)
 		add_guest(1);
 }
 
+static struct ended what_ends(uint32_t vcpu)
+{
+	struct ended ended = {
+		.vcpu = vcpu, .vector = lw_set_highest(apic(vcpu)->own.isr), .down = true};
+
+	for (uint32_t pin = 0; pin < WORLD_PINS; pin++) {
+		if (!(world.out.sent[pin].to & 1u << vcpu) ||
+		    world.out.sent[pin].vector != ended.vector)
+			continue;
+		ended.level = true;
+		if (is_up(pin, 0))
+			ended.down = false;
+	}
+	return ended;
+}
+
 struct ended world_act(unsigned n)
 {
 	const struct event *e = world_at(n);
 	struct ended ended = {.vcpu = e->a, .vector = -1};
 
 	if (e->act == eoi)
-		ended.vector = lw_set_highest(apic(e->a)->own.isr);
+		ended = what_ends(e->a);
 	e->act(e->a, e->b);
 	if (e->act == enable && e->b)
 		world.given |= LW_GIVEN_SUPPRESSION;

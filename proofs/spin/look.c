@@ -2,6 +2,10 @@
 /* What must hold after every event. */
 #include "world_priv.h"
 
+/* From full credit, 6, `lazy` lets go down to 4: three kicks in a row. And of an EOI that was saved
+ * while the sum was 0 it hears later: one more for each of three vectors let go. */
+#define OVERSPENT_MAX 6
+
 static bool is_held(uint32_t vcpu, uint8_t vector)
 {
 	return lw_lapic_holds(apic(vcpu), vector) ||
@@ -76,6 +80,37 @@ void world_charge(const struct lw_eoi_counters *before, const struct ended *ende
 	if (!world.out.credit[ended->vcpu][n])
 		world_breaks("more superfluous exits than deliveries and changes of a route");
 	world.out.credit[ended->vcpu][n] = 0;
+}
+
+static uint8_t add_up(uint8_t sum, int by)
+{
+	int all = sum + by;
+
+	return (uint8_t)(all < 0 ? 0 : all > OVERSPENT_MAX + 1 ? OVERSPENT_MAX + 1 : all);
+}
+
+/*
+ * What letting go costs on a hardware bitmap. Routes don't change here, so `armed` never kicks, and
+ * has an exit for each delivery: a kick is lost, an EOI without an exit is won. An exit while the
+ * line was down could have been saved. Sums that fall below 0 begin anew: what holds, holds from
+ * any moment on.
+ */
+void world_keep_books(const struct lw_eoi_counters *before, const struct ended *ended)
+{
+	struct lw_eoi_counters now = lw_eoi_counters(world.eoi);
+	int kicks = (int)(now.kicks_arm - before->kicks_arm);
+	bool left = now.necessary + now.redundant + now.superfluous !=
+		    before->necessary + before->redundant + before->superfluous;
+	int saved = ended->level && !left, could = ended->level && left && ended->down;
+
+	if (world.cost)
+		world.out.overspent = add_up(world.out.overspent, kicks - saved - could);
+	if (world.ledger)
+		world.out.ledger = add_up(world.out.ledger, kicks - saved);
+	if (world.out.overspent > OVERSPENT_MAX)
+		world_breaks("letting go goes on costing more than it could gain");
+	if (world.out.ledger > OVERSPENT_MAX)
+		world_breaks("letting go has cost more than it gained");
 }
 
 void world_look(void)

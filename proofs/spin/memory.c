@@ -112,7 +112,9 @@ static void renew_digest(void)
 		d[0] = (uint8_t)(atomic_load(&e->mode) | atomic_load(&e->requests) << 2 |
 				 bit(world.out.kicked[n], 5) | bit(lw_lapic_accepts(apic(n)), 6) |
 				 bit(lw_lapic_suppresses(apic(n)), 7));
-		d[1] = (uint8_t)e->balance;
+		d[1] = (uint8_t)(e->balance & 0xf);
+		if (!n)
+			d[1] |= (uint8_t)((world.out.overspent | world.out.ledger) << 4);
 		d[2] = (uint8_t)e->last_pending;
 	}
 	for (uint32_t n = 0; n < WORLD_PINS; n++) {

@@ -99,6 +99,8 @@ void world_do(unsigned n)
 	ended = world_act(n);
 	if (world.promises)
 		world_charge(&before, &ended);
+	if (world.cost || world.ledger)
+		world_keep_books(&before, &ended);
 	settle();
 }
 
@@ -152,6 +154,8 @@ void world_init(const char *model)
 	policy = policy_named();
 	world.hardware = world_has("hardware");
 	world.stale = world_has("stale");
+	world.cost = world_has("cost");
+	world.ledger = world_has("ledger");
 	world.promises = policy == LW_EOI_ARMED || policy == LW_EOI_LAZY;
 	lw_left_out = rules_left_out();
 	world.chip = room(lw_chip_size(&chip));

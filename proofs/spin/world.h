@@ -34,8 +34,9 @@ extern const char *world_broken;
  * Set up a world. `model` is words with spaces between: a policy; `hardware`; what the guest does
  * beyond interrupts and lines: `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `init`,
  * `suppress`; of pin 1 `share` (it is there), `both` (and as reconfigured as pin 0), `apart` (with
- * the other vector); what is looked for beyond the invariants: `stale`;
- * and `without-N` to leave out rule N of enum lw_rule. Ends the process if it can't be.
+ * the other vector); what is looked for beyond the invariants: `stale`,
+ * `cost`, `ledger`; and `without-N` to leave out rule N of enum lw_rule. Ends the process if it
+ * can't be.
  */
 void world_init(const char *model);
 

@@ -34,13 +34,17 @@ struct outside {
 	} sent[WORLD_PINS];
 	/* Superfluous exits that a pair has coming: one for each delivery and change of a route. */
 	uint8_t credit[WORLD_VCPUS][WORLD_VECTORS];
+	/* Kicks less the exits that letting go has saved, and less those that it could have. */
+	uint8_t overspent;
+	/* Kicks less the exits that it has saved: what `lazy` costs more than `armed`. */
+	uint8_t ledger;
 };
 
 struct world {
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
 	struct outside out;
-	bool hardware, promises, stale;
+	bool hardware, promises, stale, cost, ledger;
 	unsigned given;
 };
 
@@ -69,14 +73,17 @@ void world_earn(uint32_t vcpu, uint8_t vector);
 struct ended {
 	uint32_t vcpu;
 	int vector; /* -1: no EOI */
+	bool level; /* of a delivery of a pin … */
+	bool down;  /* … whose line is down */
 };
 void world_list_events(void);
 struct ended world_act(unsigned n);
 void world_first_routes(void);
 
-/* look.c: all that must hold; and of what an EOI has cost. */
+/* look.c: all that must hold; and of what an event has cost. */
 void world_look(void);
 void world_charge(const struct lw_eoi_counters *before, const struct ended *ended);
+void world_keep_books(const struct lw_eoi_counters *before, const struct ended *ended);
 
 /* memory.c: between the library and world_saved; whether the state, whose digest it makes, is new.
  * shared.c has the rest. */

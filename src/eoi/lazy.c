@@ -66,7 +66,12 @@ static bool fell(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 
 static void found(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, bool there, bool kicked)
 {
-	settle(&e->vcpu[vcpu], vector, (there ? 0 : 1) - (kicked ? 1 : 0));
+	struct vcpu *v = &e->vcpu[vcpu];
+
+	if (lw_set_test(v->let_go, vector))
+		settle(v, vector, (there ? 0 : 1) - (kicked ? 1 : 0));
+	else if (kicked)
+		earn(v, -1); /* for another pin of the vector, whose delivery settled it */
 }
 
 /*
@@ -139,10 +144,13 @@ static void init(struct lw_eoi *e, uint32_t vcpu)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
 
-	lw_armed_init(e, vcpu);
-	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+	/* What `armed` would have had all along need not be kicked in. */
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
+		atomic_fetch_or(&v->set[w], v->let_go[w]);
 		v->let_go[w] = v->would[w] = v->unloaded[w] = 0;
+	}
 	v->outstanding = 0;
+	lw_armed_init(e, vcpu);
 }
 
 /* What was let go before the guest began to suppress has an EOI, past or to come, that no longer

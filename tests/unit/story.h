@@ -9,11 +9,17 @@
 
 #include "world.h"
 
+/* With a '?' after its name, an event happens if it may. */
 static inline void happen(const char *name, size_t length)
 {
+	bool if_it_may = name[length - 1] == '?';
+
+	length -= if_it_may;
 	for (unsigned n = 0; n < WORLD_EVENTS; n++) {
 		if (strlen(world_event(n)) != length || strncmp(world_event(n), name, length) != 0)
 			continue;
+		if (!world_saved[n] && if_it_may)
+			return;
 		if (!world_saved[n])
 			fail_msg("%.*s may not happen now", (int)length, name);
 		world_do(n);

@@ -14,6 +14,8 @@
 #define ON_WAY  "a record whose EOI is awaited is posted, pending, in service or handed over"
 #define LOADED  "an EOI that is awaited is in what the hardware has loaded"
 #define FLIPPED "only a level pin has a record"
+#define COSTS   "letting go goes on costing more than it could gain"
+#define LOSES   "letting go has cost more than it gained"
 #define EOIR    "the EOI register has not resolved what was delivered as the vector"
 
 /* The same without a rule is broken, with all of them it is not. */
@@ -94,6 +96,56 @@ static void an_answer_about_an_msi_leaves_no_stale_vector(void **state)
 	      NULL);
 }
 
+/* A gain first: the line falls while the vCPU is out of guest mode, and its EOI need not leave. */
+#define GAIN4 GAIN GAIN GAIN GAIN
+#define GAIN  "up0 down0 enter0 take0 eoi0 "
+
+/* Rule 7. Each rise before the EOI costs a kick, and gains nothing. */
+static void what_only_costs_is_not_let_go_for_ever(void **state)
+{
+#define LOSS "down0 enter0 up0 exit0 "
+	const char *events = "enter0 exit0 up0 " LOSS LOSS LOSS LOSS LOSS LOSS LOSS;
+#undef LOSS
+
+	(void)state;
+	needs("lazy hardware cost", 8, events, COSTS);
+}
+
+/* Two pins share the vector: the delivery for the one settles what the other was let go for, and
+ * the kick that asks for the other was in no book. */
+static void a_kick_for_a_shared_vector_is_in_the_books(void **state)
+{
+#define A "down0 enter0 exit0 up1 enter0 up0 down0 take0 eoi0 exit0? "
+#define B "down1 enter0 exit0 up0 enter0 up1 down1 take0 eoi0 exit0? "
+	(void)state;
+	story("lazy hardware share cost", "enter0 exit0 " GAIN4 "up0 " A B A B A B A B A, NULL);
+#undef A
+#undef B
+}
+
+/* INIT ends what was let go; the vector is wanted again as `armed` would have it. */
+static void an_init_costs_no_kick(void **state)
+{
+#define INIT "down0 init0 up0 enter0 enable0 exit0 "
+	(void)state;
+	story("lazy hardware init cost",
+	      "enter0 exit0 " GAIN4 "up0 " INIT INIT INIT INIT INIT INIT INIT, NULL);
+#undef INIT
+}
+
+/* No rule that decides when the line falls can do better: what it has earned it may lose, again and
+ * again, for what it *would* have gained pays nobody. */
+static void lazy_may_cost_more_than_armed_against_a_guest_that_means_it(void **state)
+{
+#define LOSE "up0 down0 enter0 up0 exit0 enter0 take0 down0 eoi0 "
+	(void)state;
+	story("lazy hardware ledger",
+	      "enter0 exit0 " GAIN4 LOSE GAIN LOSE GAIN LOSE GAIN LOSE GAIN LOSE GAIN LOSE GAIN
+	      "up0 down0 enter0 up0 exit0",
+	      LOSES);
+#undef LOSE
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +154,10 @@ int main(void)
 		cmocka_unit_test(scan_keeps_a_stale_vector),
 		cmocka_unit_test(track_v4_keeps_a_stale_vector_after_a_reset),
 		cmocka_unit_test(each_rule_is_needed),
+		cmocka_unit_test(what_only_costs_is_not_let_go_for_ever),
+		cmocka_unit_test(a_kick_for_a_shared_vector_is_in_the_books),
+		cmocka_unit_test(an_init_costs_no_kick),
+		cmocka_unit_test(lazy_may_cost_more_than_armed_against_a_guest_that_means_it),
 		cmocka_unit_test(an_answer_about_an_msi_leaves_no_stale_vector),
 	};
 
