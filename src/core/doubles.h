@@ -2,7 +2,7 @@
 /*
  * The ways to lose an interrupt, for tests that must catch each of them. In a library built for
  * use, LW_LEFT_OUT() is the constant false and the rule can't be left out; tests build the same
- * sources with LW_DOUBLES and say which rule of DESIGN.md, section 4, is missing.
+ * sources with LW_DOUBLES and say which rule of docs/policies.md is missing.
  */
 #ifndef LW_DOUBLES_H
 #define LW_DOUBLES_H

@@ -2,7 +2,7 @@
 /*
  * A second I/O APIC, naive on purpose: every pin's fields and everybody who took its delivery in
  * plain arrays, searched from end to end, after the 82093AA's data sheet and the rules of
- * DESIGN.md, section 4, as they are worded. It sees each EOI at once, and lets go of none.
+ * docs/policies.md, as they are worded. It sees each EOI at once, and lets go of none.
  */
 #ifndef LAPWING_MODEL_NAIVE_IOAPIC_H
 #define LAPWING_MODEL_NAIVE_IOAPIC_H

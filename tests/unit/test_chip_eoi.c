@@ -90,7 +90,7 @@ static void a_resampler_sets_a_line_of_the_other_ioapic(void **state)
 	assert_diary("resample5 resample27 ");
 }
 
-/* FACTS 7.24. */
+/* docs/reliability.md, 7.24. */
 static void reset_resolves_what_is_in_flight(void **state)
 {
 	(void)state;

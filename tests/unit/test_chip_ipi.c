@@ -163,7 +163,7 @@ static void test_cve_2013_6376_x2apic_destinations(void **state)
 		assert_int_equal(take(n), 0x31);
 }
 
-/* FACTS section 6, CVE-2022-2153 and 2025-21779: who takes nothing is passed over. */
+/* docs/reliability.md, CVE-2022-2153 and 2025-21779: who takes nothing is passed over. */
 static void test_cve_2022_2153_to_a_disabled_lapic(void **state)
 {
 	(void)state;

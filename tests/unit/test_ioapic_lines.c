@@ -83,7 +83,7 @@ static void an_edge_taken_by_several_or_by_nobody_leaves_nothing(void **state)
 
 /* ---- level ---- */
 
-/* FACTS 7.6. */
+/* docs/reliability.md, 7.6. */
 static void shared_line_is_the_or_of_its_sources(void **state)
 {
 	(void)state;

@@ -22,7 +22,7 @@ static void deliver_7(void)
 
 /* ---- level to edge ---- */
 
-/* FACTS 7.12, acrn-hypervisor#4200. */
+/* docs/reliability.md, 7.12, acrn-hypervisor#4200. */
 static void edge_flip_clears_remote_irr_and_notifies(void **state)
 {
 	(void)state;
@@ -98,7 +98,7 @@ static void raise_again(uint32_t gsi)
 		line(gsi - GSI_BASE, true);
 }
 
-/* FACTS 7.7 and 7.15: the callback raises the line, which is delivered once. */
+/* docs/reliability.md, 7.7 and 7.15: the callback raises the line, which is delivered once. */
 static void a_resampler_sets_the_line_again(void **state)
 {
 	(void)state;
@@ -188,7 +188,7 @@ static void a_pin_without_notify_is_silent(void **state)
 
 /* ---- storm ---- */
 
-/* FACTS 7.4. */
+/* docs/reliability.md, 7.4. */
 static void storm_delays_after_10000_eois(void **state)
 {
 	(void)state;

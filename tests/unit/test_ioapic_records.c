@@ -41,7 +41,8 @@ static void a_delivery_waits_for_its_own_eoi(void **state)
 	assert_int_equal(lw_ioapic_counters(rig.io).deliveries, 1);
 }
 
-/* FACTS 7.1, and the production case: the RTE moves, the EOI comes from where it was. */
+/* docs/reliability.md, 7.1, and the production case: the RTE moves, the EOI comes from where it
+ * was. */
 static void moved_in_service(void **state)
 {
 	(void)state;
@@ -82,8 +83,8 @@ static void the_same_vector_on_two_vcpus(void **state)
 	assert_false(remote_irr(7));
 }
 
-/* FACTS 7.5 and libkrun#692: one EOI resolves every record of the pair, and none of the deliveries
- * that it provokes. */
+/* docs/reliability.md, 7.5 and libkrun#692: one EOI resolves every record of the pair, and none of
+ * the deliveries that it provokes. */
 static void two_rtes_share_a_vector(void **state)
 {
 	(void)state;
@@ -100,7 +101,7 @@ static void two_rtes_share_a_vector(void **state)
 	assert_int_equal(lw_ioapic_counters(rig.io).resolved, 3);
 }
 
-/* FACTS 7.3 and 7.16. */
+/* docs/reliability.md, 7.3 and 7.16. */
 static void masked_in_handler(void **state)
 {
 	(void)state;
@@ -115,7 +116,7 @@ static void masked_in_handler(void **state)
 	assert_diary("route31L-31L level107:31>1 ");
 }
 
-/* FACTS 7.19: EOIs and notifications go by pin, numbers outside by GSI. */
+/* docs/reliability.md, 7.19: EOIs and notifications go by pin, numbers outside by GSI. */
 static void the_pin_is_not_the_gsi(void **state)
 {
 	(void)state;
@@ -129,7 +130,7 @@ static void the_pin_is_not_the_gsi(void **state)
 
 /* ---- several takers ---- */
 
-/* FACTS 7.25. */
+/* docs/reliability.md, 7.25. */
 static void multi_destination_the_first_eoi_resolves(void **state)
 {
 	(void)state;
@@ -315,7 +316,7 @@ static void test_cve_2022_2153_a_destination_without_a_lapic(void **state)
 
 /* ---- forget ---- */
 
-/* FACTS 7.24, CVE-2026-74517. */
+/* docs/reliability.md, 7.24, CVE-2026-74517. */
 static void forget_resolves_a_vcpus_records_and_redelivers(void **state)
 {
 	(void)state;

@@ -156,7 +156,7 @@ static void the_first_poster_owes_the_kick(void **state)
 	assert_int_equal(lw_lapic_counters(l).merges, 2);
 }
 
-/* FACTS 7.21. */
+/* docs/reliability.md, 7.21. */
 static void a_software_disabled_lapic_takes_nothing(void **state)
 {
 	(void)state;
@@ -198,7 +198,7 @@ static void a_posted_vector_is_held_before_it_is_merged(void **state)
 	assert_false(lw_lapic_holds(l, 0xf1));
 }
 
-/* FACTS 7.13 and 7.14. */
+/* docs/reliability.md, 7.13 and 7.14. */
 static void tmr_is_what_was_accepted_last_and_comes_with_irr(void **state)
 {
 	(void)state;
@@ -235,7 +235,7 @@ static void pending_does_not_accept(void **state)
 	assert_int_equal(lw_lapic_counters(l).accepted, 1);
 }
 
-/* FACTS 7.22. */
+/* docs/reliability.md, 7.22. */
 static void a_pending_low_one_does_not_hide_a_high_one(void **state)
 {
 	(void)state;
@@ -279,7 +279,7 @@ static void test_cve_2026_64513_a_lower_tpr_counts_at_once(void **state)
 	assert_int_equal(lw_lapic_pending(l), 0x31);
 }
 
-/* FACTS 7.18: the other bits in service stay, and count. */
+/* docs/reliability.md, 7.18: the other bits in service stay, and count. */
 static void eoi_ends_the_highest_in_service_only(void **state)
 {
 	(void)state;
@@ -438,7 +438,7 @@ static void cluster_logical_destinations(void **state)
 	assert_true(matches(0xff, true));
 }
 
-/* FACTS 7.20: the LDR follows from the whole id and can't be written. */
+/* docs/reliability.md, 7.20: the LDR follows from the whole id and can't be written. */
 static void x2apic_destinations_are_32_bits_wide(void **state)
 {
 	(void)state;

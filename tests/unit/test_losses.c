@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `armed` and `lazy` lose nothing, whatever happens; and each rule of DESIGN.md, section 4, left
+ * `armed` and `lazy` lose nothing, whatever happens; and each rule of docs/policies.md left
  * out of the very same sources (built with LW_DOUBLES), loses something that the truth finds.
  */
 #include "test.h"
