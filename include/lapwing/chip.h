@@ -58,9 +58,10 @@ struct lw_chip_ops {
 	/* The vCPU must pass lw_chip_enter() or lw_chip_exit() soon: make it leave guest mode if it
 	 * is there, wake it if it is halted. Any thread, perhaps under the lock. Required. */
 	void (*kick)(void *ctx, uint32_t vcpu);
-	/* An interrupt was posted to a vCPU that had none, or the 8259s' INT rose and the vCPU
-	 * listens to it: inject it, wake it, or send a posted interrupt notification. As `kick`,
-	 * and perhaps for the calling vCPU itself. Null: `kick` does it. */
+	/* An interrupt was posted to a vCPU that had none, or an illegal vector, which may raise
+	 * LVT error; or the 8259s' INT rose and the vCPU listens to it: inject it, wake it, or send
+	 * a posted interrupt notification. As `kick`, and perhaps for the calling vCPU itself.
+	 * Null: `kick` does it. */
 	void (*notify)(void *ctx, uint32_t vcpu);
 	/* Is the calling thread this vCPU's, or is that one stopped? Null: never, and what only
 	 * the owner can answer is asked by a kick. */
@@ -152,8 +153,9 @@ int lw_chip_msi(struct lw_chip *chip, uint64_t address, uint32_t data);
 void lw_chip_remapped(struct lw_chip *chip);
 
 /* Drive a source of a GSI's line: I/O APIC and 8259 pins by level, MSI routes at each rise that the
- * caller makes (the chip keeps no level for them). Returns 0, or -EINVAL (no route, one to a pin
- * that there is not, source above 31); the other routes are served all the same. */
+ * caller makes (the chip keeps no level for them). Returns 0; -EINVAL (no route, one to a pin that
+ * there is not, source above 31), or what lw_chip_msi() says of an MSI: the other routes are served
+ * all the same. */
 int lw_chip_line(struct lw_chip *chip, uint32_t gsi, uint32_t source, bool level);
 
 /* vCPU thread: about to enter guest mode; has left it. In between, `kick` must make it leave. */

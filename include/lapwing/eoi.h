@@ -38,10 +38,10 @@ enum lw_eoi_policy {
 
 struct lw_eoi; /* opaque; lw_eoi_size() bytes */
 
-#define LW_EOI_HARDWARE 1u /* the set is a bitmap that only the vCPU's owner can load */
-#define LW_EOI_IN_KERNEL                                                         \
-	2u /* scan as KVM's in-kernel I/O APIC does; else as its split mode does \
-	    */
+/* The set is a bitmap that only the vCPU's owner can load; the scanning policies scan as KVM's
+ * in-kernel I/O APIC does, and else as its split mode does. */
+#define LW_EOI_HARDWARE  1u
+#define LW_EOI_IN_KERNEL 2u
 
 struct lw_eoi_config {
 	enum lw_eoi_policy policy;

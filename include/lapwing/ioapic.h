@@ -106,12 +106,14 @@ struct lw_ioapic_ops {
 	void (*storm)(void *ctx, uint32_t gsi);
 };
 
-#define LW_IOAPIC_EXT_DEST   1u /* 15-bit destinations */
-#define LW_IOAPIC_STRICT     2u /* an EOI matches the RTE's present vector, from any vCPU */
-#define LW_IOAPIC_REMAPPABLE 8u /* RTE bit 48 says that an IOMMU is to be asked */
-#define LW_IOAPIC_ELECTRICAL                                                \
-	4u /* line levels are volts: RTE polarity says which means asserted \
-	    */
+/* 15-bit destinations; an EOI matches the RTE's present vector, from any vCPU; line levels are
+ * volts, and RTE polarity says which of them means asserted; RTE bit 48 says that an IOMMU is to be
+ * asked.
+ */
+#define LW_IOAPIC_EXT_DEST   1u
+#define LW_IOAPIC_STRICT     2u
+#define LW_IOAPIC_ELECTRICAL 4u
+#define LW_IOAPIC_REMAPPABLE 8u
 
 struct lw_ioapic_config {
 	const struct lw_ioapic_ops *ops; /* must outlive the chip */

@@ -76,7 +76,7 @@ struct lw_lapic_config {
 	const struct lw_lapic_ops *ops; /* null: none; must outlive the LAPIC */
 	void *ctx;                      /* handed to every op */
 	uint32_t vcpu;                  /* the same: which vCPU this is */
-	uint32_t id;                    /* APIC id; at most 255 unless x2apic */
+	uint32_t id;                    /* APIC id; at most 254 unless x2apic */
 	bool x2apic;                    /* starts in x2APIC mode: 32-bit ids, derived LDR */
 	bool xapic_only;                /* the guest is offered no x2APIC: EXTD is reserved */
 	bool bsp;                       /* the boot processor, as IA32_APIC_BASE says */
@@ -88,9 +88,8 @@ struct lw_lapic_config {
  * Set up a LAPIC in its power-on state: software-disabled (SVR 0xFF), all else zero but DFR.
  *
  * `storage` is LW_LAPIC_SIZE bytes aligned to LW_LAPIC_ALIGN, of any content.
- * Returns 0, or -EINVAL (misaligned, or id above 254 without x2apic, or the broadcast id,
- * or a clock out
- * of range, phys_bits above 52, x2apic with xapic_only).
+ * Returns 0, or -EINVAL (misaligned, an id above 254 without x2apic or the broadcast id with it, a
+ * clock out of range, phys_bits above 52, x2apic with xapic_only).
  */
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config);
 
@@ -247,7 +246,8 @@ enum lw_lapic_reg {
  * Tells ops->ipi, at most once. Nothing is sent for a reserved delivery mode, ExtINT (reserved in
  * ICR) or an INIT level de-assert. A fixed or lowest-priority vector below 16 is not sent and noted
  * in ESR as send illegal vector. Shorthands that SDM table 11-3 calls invalid are sent as they
- * stand, as KVM does. A software-disabled LAPIC still sends (SDM 11.4.7.2). Owner.
+ * stand, as KVM does, and so is lowest priority in x2APIC mode, which the manual reserves there
+ * (11.12.9). A software-disabled LAPIC still sends (SDM 11.4.7.2). Owner.
  */
 void lw_lapic_send(struct lw_lapic *lapic, uint64_t icr);
 
