@@ -188,7 +188,13 @@ bool lw_chip_eoi_leaves(const struct lw_chip *chip, uint32_t vcpu, uint8_t vecto
  */
 enum lw_eoi_class lw_chip_eoi_exit(struct lw_chip *chip, uint32_t vcpu, uint8_t vector);
 
-/* INIT: reset the vCPU's LAPIC and resolve what is in flight to it. Owner, out of guest mode. */
+/*
+ * INIT: reset the vCPU's LAPIC and resolve what is in flight to it. Owner, out of guest mode.
+ *
+ * Not a machine's reset, for INIT keeps IA32_APIC_BASE. That is, with all vCPUs stopped: each LAPIC
+ * off and on by lw_lapic_set_base(), and on to x2APIC mode if it was set up so; lw_ioapic_reset()
+ * for each I/O APIC, and lw_pic_reset(). Lines and the timers' clock stay as they are.
+ */
 void lw_chip_init_vcpu(struct lw_chip *chip, uint32_t vcpu);
 
 /* With all vCPUs stopped (ops->owned true for each): settle what `lazy` has let go, so that remote

@@ -314,6 +314,45 @@ static void other_modes_are_signals(void **state)
 	assert_diary("");
 }
 
+/* As chip.h says: then all is as it was set up, but for whose turn it is among equals. */
+static void a_machine_is_reset(void **state)
+{
+	static uint8_t before[65536], after[65536];
+	const uint64_t page = 0xfee00000u, en = 0x800, extd = 0x400;
+	size_t size;
+
+	(void)state;
+	for (uint32_t n = 0; n < VCPUS; n++)
+		lw_lapic_write(lapic(n), LW_LAPIC_SVR, 0xff);
+	size = lw_chip_save(rig.chip, before, sizeof(before));
+	assert_in_range(size, 1, sizeof(before));
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		lw_lapic_write(lapic(n), LW_LAPIC_SVR, ENABLED | LW_SVR_SUPPRESS * (n & 1));
+		lw_lapic_write(lapic(n), LW_LAPIC_LVT_ERROR, 3);
+		lw_lapic_write(lapic(n), LW_LAPIC_LDR, 1u << (24 + n));
+		lw_lapic_write(lapic(n), LW_LAPIC_TPR, 0x20);
+	}
+	program(5, 1, 0x31 | LEVEL);
+	program(6, 2, 0x31 | LEVEL);
+	program(7, 0xf, 0x41 | LEVEL | LW_RTE_LOGICAL);
+	for (uint32_t gsi = 5; gsi < 8; gsi++)
+		line(gsi, true);
+	take(1);
+	msi(2, 7);
+	lw_lapic_set_base(lapic(2), page | en | extd);
+	for (uint32_t gsi = 5; gsi < 8; gsi++)
+		line(gsi, false);
+	for (uint32_t n = 0; n < VCPUS; n++) {
+		uint64_t bsp = n == 0 ? 0x100 : 0;
+
+		assert_int_equal(lw_lapic_set_base(lapic(n), page | bsp), 0);
+		assert_int_equal(lw_lapic_set_base(lapic(n), page | bsp | en), 0);
+	}
+	lw_ioapic_reset(lw_chip_ioapic(rig.chip, 0));
+	assert_int_equal(lw_chip_save(rig.chip, after, sizeof(after)), size);
+	assert_memory_equal(before + 16, after + 16, size - 16);
+}
+
 /* The vCPU may be halted: it must come and look, or LVT error waits for another interrupt. */
 static void an_illegal_vector_interrupts_by_lvt_error(void **state)
 {
@@ -468,6 +507,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(x2apic_destinations, setup_x2apic, rig_close),
 		CASE(lowest_priority_takes_turns_among_the_lowest),
 		CASE(other_modes_are_signals),
+		CASE(a_machine_is_reset),
 		CASE(a_pin_starts_no_vcpu),
 		CASE(an_illegal_vector_interrupts_by_lvt_error),
 		CASE(one_eoi_resolves_records_of_every_ioapic),
