@@ -143,9 +143,10 @@ const struct lw_eoi_env *lw_chip_env(void);
  */
 int lw_chip_send(struct lw_chip *chip, const struct lw_msg *msg);
 
-/* Deliver an MSI: lw_msi_decode(), or lw_msi_remap() and ops->remap, and lw_chip_send(). Returns as
- * these do; -EINVAL for the remappable format without that op. Which device sends it the chip does
- * not know: an op that wants to must be told by the caller. */
+/* Deliver an MSI: lw_msi_decode(), with LW_MSI_EXT_DEST if the LAPICs start in x2APIC mode, or
+ * lw_msi_remap() and ops->remap; and lw_chip_send(). Returns as these do; -EINVAL for the
+ * remappable format without that op. Which device sends it the chip does not know: an op that wants
+ * to must be told by the caller. */
 int lw_chip_msi(struct lw_chip *chip, uint64_t address, uint32_t data);
 
 /* The IOMMU's table changed: lw_ioapic_remapped() for each I/O APIC, in one hold of the lock. MSIs

@@ -156,7 +156,8 @@ uint32_t lw_ioapic_read(struct lw_ioapic *io, uint32_t index);
 void lw_ioapic_write(struct lw_ioapic *io, uint32_t index, uint32_t value);
 
 /* The whole RTE, remote IRR and delivery status included, or -EINVAL if there is no such pin.
- * Reading settles what it can of a record that was let go, as a guest's read does. */
+ * Reading settles what it can of a record that was let go, as a guest's read does: where its taker
+ * has to be asked first, remote IRR reads 1 until he has answered. */
 int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte);
 
 /*

@@ -23,7 +23,8 @@ extern "C" {
  * flags: 0 or LW_MSI_EXT_DEST. A fixed or lowest-priority message that is a level-triggered
  * de-assert (data bits 15 and 14: 1 and 0) asks for nothing and is refused. The redirection hint
  * (address bit 3) makes a fixed message to a logical destination a lowest-priority one; elsewhere
- * it means nothing (SDM 11.11.1).
+ * it means nothing. The destination mode (bit 2) counts with and without the hint, as on every
+ * machine, though the manual has it ignored without (SDM 11.11.1).
  *
  * Returns 0; -EINVAL if the address is outside 0xFEExxxxx, has an upper half, is in the remappable
  * format, or names a reserved delivery mode, or if the message is a de-assert. `msg` is then
