@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "kvm/event.h"
 #include "kvm/split_priv.h"
 
 #define AT_ONCE 64
@@ -136,17 +137,6 @@ static uint32_t lower_resampled(struct lw_split *s, uint32_t gsi)
 	return sources;
 }
 
-/* One that is full is signalled as it is, and a write to it would wait. */
-static int tell(int fd)
-{
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	const uint64_t one = 1;
-
-	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
-		return 0;
-	return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
-}
-
 static void tell_resamplers(struct lw_split *s, uint32_t gsi)
 {
 	uint32_t sources;
@@ -160,7 +150,7 @@ static void tell_resamplers(struct lw_split *s, uint32_t gsi)
 		if (e->resample < 0 || e->gsi != gsi)
 			continue;
 		sources &= ~(1u << e->source);
-		err = tell(e->resample);
+		err = lw_event_tell(e->resample);
 		if (err < 0) {
 			pthread_mutex_lock(&s->lock);
 			lw_split_trouble(s, err);
@@ -262,13 +252,10 @@ int lw_split_poll_fd(const struct lw_split *split)
 static int consume(const struct split_event *e)
 {
 	struct pollfd ready = {.fd = e->trigger, .events = POLLIN};
-	uint64_t count;
 
 	if (poll(&ready, 1, 0) != 1 || !(ready.revents & (POLLIN | POLLERR | POLLHUP)))
 		return 0;
-	if (read(e->trigger, &count, sizeof(count)) >= 0)
-		return 1;
-	return errno == EAGAIN ? 0 : -errno;
+	return lw_event_take(e->trigger);
 }
 
 static void signalled(struct lw_split *s, const struct split_event *e)

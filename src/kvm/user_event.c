@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "kvm/event.h"
 #include "kvm/user_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -117,9 +117,8 @@ int lw_user_serve(struct lw_user *user)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < count; i++) {
 		const struct user_eventfd *event = &user->event[ready[i].data.u32];
-		uint64_t value;
 
-		if (read(event->trigger, &value, sizeof(value)) != sizeof(value))
+		if (lw_event_take(event->trigger) <= 0)
 			continue;
 		(void)lw_chip_line(user->chip, event->gsi, event->source, true);
 		served++;
@@ -137,19 +136,6 @@ void user_event_wire(struct lw_user *user)
 	}
 }
 
-/* One that is full is signalled as it is, and a write to it would wait. */
-static void tell(int fd)
-{
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	const uint64_t one = 1;
-
-	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
-		return;
-	if (write(fd, &one, sizeof(one)) < 0) {
-		/* Not an eventfd: nobody hears of it. */
-	}
-}
-
 /* Lowered first, then told: a signal that follows raises the line again. */
 void user_event_resample(struct lw_user *user, uint32_t gsi)
 {
@@ -159,6 +145,6 @@ void user_event_resample(struct lw_user *user, uint32_t gsi)
 		if (!event->used || event->gsi != gsi)
 			continue;
 		(void)lw_chip_line(user->chip, gsi, event->source, false);
-		tell(event->resample);
+		(void)lw_event_tell(event->resample);
 	}
 }
