@@ -233,7 +233,8 @@ static void come_to_rest(void)
 	enum lw_eoi_policy policy = wild.policy;
 	bool busy = true;
 
-	if (wild.forged || wild.suppressed || (policy != LW_EOI_ARMED && policy != LW_EOI_LAZY))
+	if (wild.forged || wild.suppressed || wild.strict ||
+	    (policy != LW_EOI_ARMED && policy != LW_EOI_LAZY))
 		return;
 	for (uint32_t n = 0; n < VCPUS; n++)
 		if (wild.in_guest[n])
@@ -299,6 +300,7 @@ static void open_chip(uint8_t how)
 	};
 	size_t size = lw_chip_size(&config);
 
+	wild.strict = flags & LW_IOAPIC_STRICT;
 	wild.chip = aligned_alloc(LW_CHIP_ALIGN, (size + 63) / 64 * 64);
 	wild.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(VCPUS) + 63) / 64 * 64);
 	config.eoi = wild.eoi;

@@ -21,6 +21,7 @@ struct wild {
 	uint8_t resample;
 	uint64_t now;
 	bool forged;
+	bool strict;        /* I/O APICs: a vector rewritten in flight loses its EOI */
 	bool suppressed;    /* EOI broadcasts have been: some EOIs were not meant to resolve */
 	unsigned snapshots; /* they take long: a few in a run */
 	uint8_t state[MAX_STATE], again[MAX_STATE];
