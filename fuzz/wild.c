@@ -80,6 +80,21 @@ static void pic_eoi(void *ctx, uint32_t pin)
 		fuzz_fail("the end of pin %u of the 8259s", pin);
 }
 
+static int remap(void *ctx, const struct lw_remap *entry, struct lw_msg *msg)
+{
+	uint8_t says = wild.table[entry->index % sizeof(wild.table)];
+
+	(void)ctx;
+	if (entry->gsi >= (int32_t)GSIS)
+		fuzz_fail("GSI %d is remapped", entry->gsi);
+	*msg = (struct lw_msg){.dest = says % 8u,
+			       .vector = (uint8_t)(says | 0x30),
+			       .delivery = says >> 3 & 7,
+			       .logical = says & 0x40,
+			       .level = entry->level};
+	return says & 0x80 ? -1 : 0;
+}
+
 static void trace(void *ctx, const struct lw_trace *event)
 {
 	(void)ctx;
@@ -93,7 +108,7 @@ static void trace(void *ctx, const struct lw_trace *event)
 
 static const struct lw_chip_ops ops[2] = {
 	{OPS},
-	{OPS, .storm = storm, .threshold = threshold, .trace = trace},
+	{OPS, .storm = storm, .threshold = threshold, .remap = remap, .trace = trace},
 };
 
 /* ---- vCPUs ---- */
@@ -138,6 +153,39 @@ struct lw_lapic *wild_some_lapic(struct input *in)
 	return lw_chip_lapic(wild.chip, wild_trapped(in));
 }
 
+/* What there is not: a vCPU past the last. */
+static void nobody(void)
+{
+	uint64_t set[4] = {1, 1, 1, 1};
+
+	lw_chip_enter(wild.chip, VCPUS);
+	lw_chip_exit(wild.chip, VCPUS);
+	lw_chip_init_vcpu(wild.chip, VCPUS);
+	lw_eoi_bitmap(wild.eoi, VCPUS, set);
+	if (lw_chip_eoi_leaves(wild.chip, VCPUS, 0x31) || set[0] | set[1] | set[2] | set[3] ||
+	    lw_eoi_in_set(wild.eoi, VCPUS, 0x31, true) || lw_chip_pending(wild.chip, VCPUS) >= 0 ||
+	    lw_chip_accept(wild.chip, VCPUS) >= 0 ||
+	    lw_chip_eoi_exit(wild.chip, VCPUS, 0x31) != LW_EOI_SUPERFLUOUS)
+		fuzz_fail("a vCPU that there is not was served");
+}
+
+static void seldom(struct input *in)
+{
+	uint8_t what = in_byte(in);
+
+	switch (what % 4) {
+	case 0:
+		nobody();
+		break;
+	case 1: /* as hardware says it: what left the guest */
+		lw_chip_eoi_exit(wild.chip, wild_trapped(in), in_byte(in));
+		break;
+	default: /* the IOMMU's table changes */
+		wild.table[what >> 5] = in_byte(in);
+		lw_chip_remapped(wild.chip);
+	}
+}
+
 static void vmm(struct input *in)
 {
 	uint8_t what = in_byte(in), byte = in_byte(in);
@@ -172,7 +220,10 @@ static void vmm(struct input *in)
 		lw_lapic_set_tsc(wild_some_lapic(in), (uint64_t)byte << 20);
 		break;
 	default:
-		lw_lapic_reset(wild_some_lapic(in));
+		if (byte & 1)
+			lw_lapic_reset(wild_some_lapic(in));
+		else
+			seldom(in);
 	}
 }
 
@@ -233,7 +284,7 @@ static void come_to_rest(void)
 	enum lw_eoi_policy policy = wild.policy;
 	bool busy = true;
 
-	if (wild.forged || wild.suppressed || wild.strict ||
+	if (wild.forged || wild.suppressed || wild.strict || wild.imported ||
 	    (policy != LW_EOI_ARMED && policy != LW_EOI_LAZY))
 		return;
 	for (uint32_t n = 0; n < VCPUS; n++)
@@ -275,12 +326,13 @@ static void open_eoi(uint8_t how)
 		fuzz_fail("a sound policy was refused");
 }
 
-static void open_chip(uint8_t how)
+static void open_chip(uint8_t how, uint8_t more)
 {
 	static const uint32_t ids[VCPUS] = {0, 3, 16, 17, 0x41, 0x80};
 	const uint32_t flags = (how & 1 ? LW_IOAPIC_EXT_DEST : 0) |
 			       (how & 2 ? LW_IOAPIC_ELECTRICAL : 0) |
-			       ((how & 0x0c) == 0x0c ? LW_IOAPIC_STRICT : 0);
+			       ((how & 0x0c) == 0x0c ? LW_IOAPIC_STRICT : 0) |
+			       (more & 1 ? LW_IOAPIC_REMAPPABLE : 0);
 	const struct lw_chip_ioapic io[2] = {
 		{.gsi_base = 0, .pins = PINS, .version = 0x20, .flags = flags},
 		{.gsi_base = PINS, .pins = 48, .version = 0x11, .flags = flags, .id = 1},
@@ -310,10 +362,11 @@ static void open_chip(uint8_t how)
 
 static void set_up(struct input *in)
 {
-	uint8_t policy = in_byte(in);
+	uint8_t policy = in_byte(in), how;
 
 	memset(&wild, 0, offsetof(struct wild, state));
-	open_chip(in_byte(in));
+	how = in_byte(in);
+	open_chip(how, in_byte(in));
 	open_eoi(policy);
 	for (uint32_t n = 0; n < VCPUS; n++)
 		lw_lapic_write(lw_chip_lapic(wild.chip, n), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);

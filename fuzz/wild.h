@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The world of wild.c: wild_guest.c is what a guest does in it, wild_snap.c snapshots. */
+/*
+ * The world of wild.c: wild_guest.c is what a guest does in it, wild_snap.c and
+ * wild_kvm.c take its state and put it back.
+ */
 #ifndef LAPWING_FUZZ_WILD_H
 #define LAPWING_FUZZ_WILD_H
 
@@ -18,9 +21,10 @@ struct wild {
 	enum lw_eoi_policy policy;
 	bool in_guest[VCPUS], kicked[VCPUS];
 	unsigned depth, signals;
-	uint8_t resample;
+	uint8_t resample, table[8]; /* what resamplers do; the IOMMU's entries */
 	uint64_t now;
 	bool forged;
+	bool imported;      /* from KVM's structures, which don't say who took what */
 	bool strict;        /* I/O APICs: a vector rewritten in flight loses its EOI */
 	bool suppressed;    /* EOI broadcasts have been: some EOIs were not meant to resolve */
 	unsigned snapshots; /* they take long: a few in a run */
@@ -56,5 +60,8 @@ void wild_wires(struct input *in);
 /* wild_snap.c */
 void wild_look(void);
 void wild_snapshots(struct input *in);
+
+/* wild_kvm.c */
+void wild_kvm(struct input *in);
 
 #endif

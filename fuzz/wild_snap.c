@@ -16,7 +16,11 @@ void wild_look(void)
 
 	if (lw_chip_dump(wild.chip, text, sizeof(wild.again)) >= sizeof(wild.again))
 		fuzz_fail("a dump without end");
-	lw_routes_dump(lw_chip_routes(wild.chip), text, 100);
+	lw_routes_dump(lw_chip_routes(wild.chip), text, sizeof(wild.again));
+	if (lw_eoi_policy_by_name(lw_eoi_policy_name(wild.policy)) != (int)wild.policy)
+		fuzz_fail("a policy of another name");
+	if (lw_chip_pic(wild.chip))
+		lw_pic_counters(lw_chip_pic(wild.chip));
 	lw_chip_counters(wild.chip);
 	lw_eoi_counters(wild.eoi);
 	size = lw_eoi_save(wild.eoi, wild.state, sizeof(wild.state));
@@ -27,6 +31,8 @@ void wild_look(void)
 		fuzz_fail("a table's own snapshot was refused");
 	if (!lw_chip_shift_time(wild.chip, 1000) && lw_chip_shift_time(wild.chip, -1000))
 		fuzz_fail("time can't be shifted back");
+	lw_chip_shift_time(wild.chip, -(int64_t)(wild.now / 2));
+	lw_chip_shift_time(wild.chip, (int64_t)(wild.now / 2));
 }
 
 static uint32_t crc_of(const uint8_t *p, size_t size)
@@ -113,11 +119,13 @@ static void forge(struct input *in)
 
 void wild_snapshots(struct input *in)
 {
-	bool forging = in_byte(in) & 1;
+	uint8_t what = in_byte(in);
 
 	if (wild.snapshots++ >= 3)
 		return;
-	if (forging)
+	if (what & 2)
+		wild_kvm(in);
+	else if (what & 1)
 		forge(in);
 	else
 		migrate(in);
