@@ -381,15 +381,25 @@ static void pass_time(void)
 		}
 }
 
+static bool nobody_busy(void)
+{
+	return !rig.busy[0] && !rig.busy[1] && !rig.busy[2];
+}
+
 static void be_signalled(uint8_t what)
 {
+	uint32_t gsi = what >> 4, source = 1 + (what >> 1 & 1u);
 	uint64_t one = 1;
 
 	if (rig.event[what & 1][0] < 0) {
 		for (int n = 0; n < 2; n++)
 			rig.event[what & 1][n] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		lw_user_attach(rig.user, what >> 4, 1 + (what >> 1 & 1), rig.event[what & 1][0],
+		lw_user_attach(rig.user, gsi, source, rig.event[what & 1][0],
 			       rig.event[what & 1][1]);
+	} else if (what & 8 && nobody_busy()) {
+		if (lw_user_detach(rig.user, gsi, source) == -ENOENT)
+			lw_user_attach(rig.user, gsi, source, rig.event[what & 1][0],
+				       rig.event[what & 1][1]);
 	}
 	if (write(rig.event[what & 1][0], &one, sizeof(one)) == sizeof(one))
 		lw_user_serve(rig.user);
@@ -409,11 +419,6 @@ static void migrate(void)
 	for (uint32_t n = 0; n < CPUS; n++)
 		if (lw_user_set_mp(rig.user, n, mp[n]))
 			fuzz_fail("MP state %#x is refused", mp[n]);
-}
-
-static bool nobody_busy(void)
-{
-	return !rig.busy[0] && !rig.busy[1] && !rig.busy[2];
 }
 
 static void rarely(void)
