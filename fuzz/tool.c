@@ -2,7 +2,7 @@
 /*
  * The tool, called with any words. What would take long, or touch the host, is made up: what comes
  * of scenarios, what is measured, what KVM shows and what a guest does. So reports of any figures
- * are printed; what begins as JSON must be JSON.
+ * are printed; what begins as JSON must be JSON. And callgrind's files, the only ones it reads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -354,14 +354,60 @@ static void call(void)
 	free(printed);
 }
 
+/* Callgrind's files, of its own words and of others. */
+static void read_counts(void)
+{
+	static const char *const pieces[] = {
+		"fn=(1) bench_x\n",
+		"fn=(2) run\n",
+		"fn=(1)\n",
+		"fn=(8192)",
+		"calls=1 2\n",
+		"+3 4\n",
+		"12 34\n",
+		"* 5\n",
+		"totals: 7\n",
+		"cfn=(3) lw_bench_y\n",
+		"\n",
+		"(",
+		" ",
+	};
+	char text[512];
+	size_t size = 0;
+	uint64_t instructions;
+	FILE *file;
+	int err;
+
+	while (size + 32 < sizeof(text) && in_more(in)) {
+		uint8_t byte = in_byte(in);
+
+		if (byte < 0xe0)
+			size += (size_t)snprintf(text + size, 32, "%s",
+						 pieces[byte % (sizeof(pieces) / sizeof(*pieces))]);
+		else
+			text[size++] = (char)in_byte(in);
+	}
+	file = size ? fmemopen(text, size, "r") : NULL;
+	if (!file)
+		return;
+	err = lw_bench_read_counts(file, &instructions);
+	if (err && err != -EPROTO)
+		fuzz_fail("callgrind's file gave %d", err);
+	fclose(file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
 	uint64_t operations = 0;
 
 	in = &input;
-	for (; in_more(in) && operations < 8; operations++)
-		call();
+	for (; in_more(in) && operations < 8; operations++) {
+		if (in_byte(in) % 16 == 15)
+			read_counts();
+		else
+			call();
+	}
 	fuzz_count(operations);
 	return 0;
 }
