@@ -17,7 +17,7 @@
 #define REWRITTEN    0x71u
 #define PIN_TOO      5u
 #define TOO          0x81u
-#define STORM        2u /* interrupts that follow each other at once */
+#define STORM        1u /* interrupts that follow each other at once */
 #define MSI_TO(vcpu) (0xfee00000u | (vcpu) << 12)
 
 static struct {
@@ -105,6 +105,7 @@ static void open_controller(enum lw_eoi_policy policy, uint32_t flags, bool pic)
 	lw_lapic_write(lapic(chip, VCPU), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
 	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN, VECTOR | LW_RTE_LEVEL);
 	race_region(&world, sizeof(world));
+	race_ignore(ledger(chip, VCPU), sizeof(struct ledger));
 	name_all();
 }
 
@@ -127,7 +128,7 @@ static void handle(uint8_t vector)
 		lw_chip_line(chip, PIN, 0, false);
 		lw_chip_enter(chip, VCPU);
 	}
-	if (world.served > STORM)
+	if (world.served >= STORM)
 		race_rest(); /* let the line fall */
 	left = lw_chip_eoi_leaves(chip, VCPU, vector);
 	lw_lapic_eoi(lapic(chip, VCPU));
@@ -235,7 +236,6 @@ const struct race armed_twice = {
 
 const struct race armed_with_msi = {
 	.name = "armed on a hardware bitmap: a line rises, and a message is sent",
-	.size = RACE_LARGE,
 	.open = open_armed_on_hardware,
 	.run = {run_guest, raise_line, send_msi},
 	.close = no_eoi_is_lost,
@@ -291,6 +291,49 @@ static void open_track(void)
 	world.lowers = false;
 }
 
+static void open_unrouted(void)
+{
+	open_pulse_on_hardware();
+	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN, LW_RTE_MASK);
+	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN_TOO, LW_RTE_MASK);
+}
+
+/* Both routed after the entry, so that the hardware has neither vector. */
+static void open_entered(void)
+{
+	open_unrouted();
+	lw_chip_enter(chip, VCPU);
+	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN, VECTOR | LW_RTE_LEVEL);
+	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN_TOO, TOO | LW_RTE_LEVEL);
+}
+
+/* Guest code that halts when nothing is left to do. */
+static void run_and_halt(void)
+{
+	int vector;
+
+	for (;;) {
+		while ((vector = lw_lapic_accept(lapic(chip, VCPU))) >= 0)
+			handle((uint8_t)vector);
+		lw_chip_exit(chip, VCPU);
+		if (lw_lapic_pending(lapic(chip, VCPU)) < 0 && !race_sleep())
+			return;
+		lw_chip_enter(chip, VCPU);
+	}
+}
+
+static void open_loaded(void)
+{
+	open_pulse_on_hardware();
+	lw_chip_enter(chip, VCPU);
+}
+
+static void both_were_served(void)
+{
+	race_check(world.served >= 2, "one of two interrupts is not delivered");
+	no_eoi_is_lost();
+}
+
 static void pulse(uint32_t pin)
 {
 	lw_chip_line(chip, pin, 0, true);
@@ -318,6 +361,24 @@ static void route_line(void)
 	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN, VECTOR | LW_RTE_LEVEL);
 }
 
+static void route_and_pulse(void)
+{
+	route_line();
+	pulse(PIN);
+}
+
+static void route_away_and_back_and_pulse(void)
+{
+	rewrite_vector();
+	route_and_pulse();
+}
+
+static void route_and_pulse_too(void)
+{
+	lw_ioapic_write(ioapic(chip, 0), 0x10 + 2 * PIN_TOO, TOO | LW_RTE_LEVEL);
+	pulse(PIN_TOO);
+}
+
 static void the_route_is_loaded(void)
 {
 	race_check(lw_eoi_in_set(eoi, VCPU, VECTOR, true), "a request is not heard");
@@ -330,6 +391,43 @@ const struct race armed_pulse = {
 	.close = no_eoi_is_lost,
 };
 
+const struct race armed_routed = {
+	.name = "armed on a hardware bitmap: a line is routed, rises and falls",
+	.open = open_unrouted,
+	.run = {run_guest, route_and_pulse},
+	.close = no_eoi_is_lost,
+};
+
+const struct race armed_entered = {
+	.name = "armed on a hardware bitmap that lacks the bit: a line, and a guest that halts",
+	.open = open_entered,
+	.run = {run_and_halt, pulse_line},
+	.close = no_eoi_is_lost,
+};
+
+const struct race armed_back = {
+	.name = "armed on a hardware bitmap: a line is routed away, back, rises and falls",
+	.open = open_loaded,
+	.run = {run_guest, route_away_and_back_and_pulse},
+	.close = no_eoi_is_lost,
+};
+
+const struct race armed_two_entered = {
+	.name = "armed on a hardware bitmap that lacks two bits: two lines, and a guest that halts",
+	.size = RACE_MIDDLING,
+	.open = open_entered,
+	.run = {run_and_halt, pulse_line, pulse_line_too},
+	.close = both_were_served,
+};
+
+const struct race armed_two_routed = {
+	.name = "armed on a hardware bitmap: two lines are routed, rise and fall",
+	.size = RACE_LARGE,
+	.open = open_unrouted,
+	.run = {run_guest, route_and_pulse, route_and_pulse_too},
+	.close = no_eoi_is_lost,
+};
+
 const struct race armed_pulses = {
 	.name = "armed on a hardware bitmap: a line rises and falls twice",
 	.open = open_pulse_on_hardware,
@@ -339,7 +437,7 @@ const struct race armed_pulses = {
 
 const struct race armed_two_lines = {
 	.name = "armed on a hardware bitmap: two lines rise and fall",
-	.size = RACE_LARGE,
+	.size = RACE_MIDDLING,
 	.open = open_pulse_on_hardware,
 	.run = {run_guest, pulse_line, pulse_line_too},
 	.close = no_eoi_is_lost,
@@ -347,7 +445,7 @@ const struct race armed_two_lines = {
 
 const struct race lazy_pulses = {
 	.name = "lazy on a hardware bitmap: a line rises and falls twice",
-	.size = RACE_LARGE,
+	.size = RACE_MIDDLING,
 	.open = open_lazy_pulse,
 	.run = {run_guest, pulse_line_twice},
 	.close = no_eoi_is_lost,

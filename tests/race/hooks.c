@@ -11,7 +11,8 @@
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-#define HERE __builtin_return_address(0)
+#define HERE  __builtin_return_address(0)
+#define FRAME (unsigned char *)__builtin_frame_address(0)
 
 void __tsan_init(void)
 {
@@ -82,25 +83,33 @@ void *__tsan_memset(void *to, int byte, size_t size)
 
 /* ---- atomic ---- */
 
-#define MODIFY(bits, name, which)                                                               \
-	uint##bits##_t __tsan_atomic##bits##_##name(volatile void *at, uint##bits##_t value,    \
-						    int order)                                  \
-	{                                                                                       \
-		struct op op = {.kind = which, .size = bits / 8, .value = value, .from = HERE}; \
-                                                                                                \
-		return (uint##bits##_t)race_access(&op, at, order, order);                      \
+#define MODIFY(bits, name, which)                                                            \
+	uint##bits##_t __tsan_atomic##bits##_##name(volatile void *at, uint##bits##_t value, \
+						    int order)                               \
+	{                                                                                    \
+		struct op op = {.kind = which,                                               \
+				.size = bits / 8,                                            \
+				.value = value,                                              \
+				.from = HERE,                                                \
+				.frame = FRAME};                                             \
+                                                                                             \
+		return (uint##bits##_t)race_access(&op, at, order, order);                   \
 	}
 
 #define ATOMIC_OF(bits)                                                                         \
 	uint##bits##_t __tsan_atomic##bits##_load(const volatile void *at, int order)           \
 	{                                                                                       \
-		struct op op = {.kind = LOAD, .size = bits / 8, .from = HERE};                  \
+		struct op op = {.kind = LOAD, .size = bits / 8, .from = HERE, .frame = FRAME};  \
                                                                                                 \
 		return (uint##bits##_t)race_access(&op, at, order, order);                      \
 	}                                                                                       \
 	void __tsan_atomic##bits##_store(volatile void *at, uint##bits##_t value, int order)    \
 	{                                                                                       \
-		struct op op = {.kind = STORE, .size = bits / 8, .value = value, .from = HERE}; \
+		struct op op = {.kind = STORE,                                                  \
+				.size = bits / 8,                                               \
+				.value = value,                                                 \
+				.from = HERE,                                                   \
+				.frame = FRAME};                                                \
                                                                                                 \
 		race_access(&op, at, order, order);                                             \
 	}                                                                                       \
@@ -115,7 +124,8 @@ void *__tsan_memset(void *to, int byte, size_t size)
 		struct op op = {.kind = ADD,                                                    \
 				.size = bits / 8,                                               \
 				.value = (uint##bits##_t)(0u - value),                          \
-				.from = HERE};                                                  \
+				.from = HERE,                                                   \
+				.frame = FRAME};                                                \
                                                                                                 \
 		return (uint##bits##_t)race_access(&op, at, order, order);                      \
 	}                                                                                       \
@@ -127,7 +137,8 @@ void *__tsan_memset(void *to, int byte, size_t size)
 				.size = bits / 8,                                               \
 				.value = value,                                                 \
 				.expected = expected,                                           \
-				.from = HERE};                                                  \
+				.from = HERE,                                                   \
+				.frame = FRAME};                                                \
                                                                                                 \
 		return (uint##bits##_t)race_access(&op, at, order, fails);                      \
 	}                                                                                       \
@@ -140,7 +151,8 @@ void *__tsan_memset(void *to, int byte, size_t size)
 				.size = bits / 8,                                               \
 				.value = value,                                                 \
 				.expected = wanted,                                             \
-				.from = HERE};                                                  \
+				.from = HERE,                                                   \
+				.frame = FRAME};                                                \
                                                                                                 \
 		*expected = (uint##bits##_t)race_access(&op, at, order, fails);                 \
 		return *expected == wanted;                                                     \

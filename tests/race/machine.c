@@ -38,6 +38,11 @@ static struct {
 } region[REGIONS];
 static uint32_t regions;
 
+static struct {
+	uintptr_t at;
+	size_t size;
+} ignored;
+
 /* ---- words: who uses them ---- */
 
 struct spot {
@@ -86,6 +91,12 @@ void race_region(void *at, size_t size)
 		race_fail("too many regions");
 	region[regions].at = at;
 	region[regions++].size = size;
+}
+
+void race_ignore(const void *at, size_t size)
+{
+	ignored.at = (uintptr_t)at;
+	ignored.size = size;
 }
 
 uint32_t race_self(void)
@@ -168,7 +179,7 @@ static bool is_shared(const volatile void *at)
 {
 	for (uint32_t n = 0; n < regions; n++)
 		if ((uintptr_t)at - (uintptr_t)region[n].at < region[n].size)
-			return true;
+			return (uintptr_t)at - ignored.at >= ignored.size;
 	return false;
 }
 
@@ -252,7 +263,7 @@ static void go_on(uint32_t thread)
 
 /* ---- states ---- */
 
-static void walk_thread(struct thread *t, size_t slack, void (*each)(void *at, size_t size))
+static void walk_thread(struct thread *t, size_t slack, race_each *each)
 {
 	unsigned char *top = stacks[t - race_thread] + STACK;
 
@@ -270,127 +281,46 @@ static void walk_thread(struct thread *t, size_t slack, void (*each)(void *at, s
 	each(t->stack - slack, (size_t)(top - t->stack) + slack);
 }
 
-static void walk(size_t slack, void (*each)(void *at, size_t size))
+static void walk_regions(race_each *each)
 {
 	for (uint32_t n = 0; n < regions; n++)
 		each(region[n].at, region[n].size);
+}
+
+static void walk(size_t slack, race_each *each)
+{
+	walk_regions(each);
 	for (uint32_t n = 0; n < race_nthreads; n++)
 		walk_thread(&race_thread[n], slack, each);
 	memory_walk(each);
 }
 
-static struct {
-	unsigned char *data;
-	size_t size, room;
-} image;
-
-static void save_part(void *at, size_t size)
+/* What governs what comes next. */
+static void walk_state(race_each *each)
 {
-	while (image.size + size > image.room) {
-		image.room = image.room * 2 + 65536;
-		image.data = realloc(image.data, image.room);
-		if (!image.data)
-			abort();
-	}
-	memcpy(image.data + image.size, at, size);
-	image.size += size;
+	walk(0, each);
 }
 
-static const unsigned char *loading;
-
-static void load_part(void *at, size_t size)
+/* … and what longjmp() needs. */
+static void walk_all(race_each *each)
 {
-	memcpy(at, loading, size);
-	loading += size;
+	walk(SLACK, each);
 }
 
-static uint64_t digest[4];
+static uint32_t probed;
 
-static void digest_word(uint32_t lane, const unsigned char *at, size_t size)
+/* What a thread has made of a result: the memory, what it does next, and the stack but for ours. */
+static void walk_result(race_each *each)
 {
-	uint64_t word = 0;
+	struct thread *t = &race_thread[probed];
 
-	memcpy(&word, at, size);
-	digest[lane] = (digest[lane] ^ word) * 0x9e3779b97f4a7c15u;
-	digest[lane] ^= digest[lane] >> 29;
-}
-
-/* In four lanes, for a processor multiplies several at once. */
-static void digest_part(void *at, size_t size)
-{
-	const unsigned char *bytes = at;
-
-	for (; size >= 32; size -= 32, bytes += 32)
-		for (uint32_t lane = 0; lane < 4; lane++)
-			digest_word(lane, bytes + 8 * lane, 8);
-	for (uint32_t lane = 0; size; lane++) {
-		size_t some = size < 8 ? size : 8;
-
-		digest_word(lane, bytes, some);
-		bytes += some;
-		size -= some;
-	}
-}
-
-static void begin_digest(void)
-{
-	for (uint64_t lane = 0; lane < 4; lane++)
-		digest[lane] = lane + 1;
-}
-
-/* 128 bits of it. */
-static void end_digest(uint64_t key[2])
-{
-	key[0] = digest[0] ^ (digest[1] << 32 | digest[1] >> 32);
-	key[1] = digest[2] * 0xd6e8feb86659fd93u ^ digest[3] ^ digest[1];
-}
-
-/* ---- those that have been met ---- */
-
-static struct {
-	uint64_t (*entry)[2];
-	uint64_t count, room; /* a power of 2 */
-} met;
-
-static bool meet(const uint64_t key[2])
-{
-	uint64_t n = key[0] & (met.room - 1);
-
-	for (; met.entry[n][0] || met.entry[n][1]; n = (n + 1) & (met.room - 1))
-		if (met.entry[n][0] == key[0] && met.entry[n][1] == key[1])
-			return false;
-	met.entry[n][0] = key[0];
-	met.entry[n][1] = key[1];
-	met.count++;
-	return true;
-}
-
-static void make_met(uint64_t room)
-{
-	uint64_t(*old)[2] = met.entry, before = met.room;
-
-	met.entry = calloc(room, sizeof(*met.entry));
-	met.room = room;
-	met.count = 0;
-	if (!met.entry)
-		abort();
-	for (uint64_t n = 0; n < before; n++)
-		if (old[n][0] || old[n][1])
-			meet(old[n]);
-	free(old);
-}
-
-/* Is the state as it is now a new one? */
-static bool is_new(void)
-{
-	uint64_t key[2];
-
-	begin_digest();
-	walk(0, digest_part);
-	end_digest(key);
-	if (met.count * 2 >= met.room)
-		make_met(met.room * 2);
-	return meet(key);
+	walk_regions(each);
+	each(&t->done, sizeof(t->done));
+	if (t->done)
+		return;
+	each(&t->next, sizeof(t->next));
+	if (t->next.frame)
+		each(t->next.frame, (size_t)(stacks[probed] + STACK - t->next.frame));
 }
 
 /* ---- depth first ---- */
@@ -415,18 +345,12 @@ static void push(void)
 		if (!frames)
 			abort();
 	}
-	image.size = 0;
-	walk(SLACK, save_part);
-	frames[depth] = (struct frame){.state = malloc(image.size)};
-	if (!frames[depth].state)
-		abort();
-	memcpy(frames[depth++].state, image.data, image.size);
+	frames[depth++] = (struct frame){.state = states_copy(walk_all)};
 }
 
 static void load_top(void)
 {
-	loading = frames[depth - 1].state;
-	walk(SLACK, load_part);
+	states_load(frames[depth - 1].state, walk_all);
 }
 
 /* The thread's next step returns this: how does all look then? */
@@ -434,14 +358,10 @@ static uint64_t try_result(uint32_t thread, uint64_t result)
 {
 	uint64_t key[2];
 
+	probed = thread;
 	race_thread[thread].result = result;
 	go_on(thread);
-	begin_digest();
-	for (uint32_t n = 0; n < regions; n++)
-		digest_part(region[n].at, region[n].size);
-	race_thread[thread].result = 0;
-	walk_thread(&race_thread[thread], 0, digest_part);
-	end_digest(key);
+	states_digest(walk_result, key);
 	load_top();
 	return key[0] ^ key[1];
 }
@@ -515,6 +435,7 @@ static void set_up(void)
 	if (_setjmp(out))
 		return;
 	regions = 0;
+	ignored.size = 0;
 	race_running = RACE_THREADS;
 	race_nthreads = 0;
 	while (race_nthreads < RACE_THREADS && scenario->run[race_nthreads])
@@ -545,7 +466,7 @@ static void search(struct outcome *o)
 
 	if (failure)
 		return;
-	is_new();
+	states_is_new(walk_state);
 	push();
 	look_for_blind();
 	while (depth && !failure && patience) {
@@ -560,7 +481,8 @@ static void search(struct outcome *o)
 		do_step(f);
 		o->steps++;
 		patience -= learnt;
-		if (failure || (f->done == PUT_OFF && memory_waits_for_late(f->did)) || !is_new())
+		if (failure || (f->done == PUT_OFF && memory_waits_for_late(f->did)) ||
+		    !states_is_new(walk_state))
 			continue;
 		o->states++;
 		if (is_stuck())
@@ -577,9 +499,7 @@ static void clean_up(bool story)
 		tell(&frames[n]);
 	while (depth)
 		free(frames[--depth].state);
-	free(met.entry);
-	met.entry = NULL;
-	met.room = 0;
+	states_end();
 }
 
 struct outcome race_explore(const struct race *which, bool story)
@@ -595,7 +515,7 @@ struct outcome race_explore(const struct race *which, bool story)
 		o = (struct outcome){0};
 		failure = NULL;
 		learnt = false;
-		make_met(1u << 16);
+		states_begin();
 		set_up();
 		search(&o);
 		clean_up(story);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside. memory.c is C11's memory, hooks.c where instrumented code comes in, machine.c has
- * threads and goes through all schedules, sites.c knows the places in the source and weakens them.
+ * threads and goes through all schedules, states.c keeps states, sites.c knows the places in the
+ * source and weakens them.
  */
 #ifndef LAPWING_RACE_MACHINE_H
 #define LAPWING_RACE_MACHINE_H
@@ -23,8 +24,9 @@ struct op {
 	uint8_t size;
 	uint8_t order, fails; /* memory_order; CAS: where it fails */
 	uint64_t value, expected;
-	const void *from;  /* the address in the code */
-	struct call *call; /* what sites.c knows of it */
+	const void *from;     /* the address in the code */
+	unsigned char *frame; /* the caller's stack begins here */
+	struct call *call;    /* what sites.c knows of it */
 };
 
 /* How far somebody has seen: of each location, up to which of its values; of each thread, up to
@@ -56,6 +58,22 @@ struct thread {
 extern struct thread race_thread[RACE_THREADS];
 extern uint32_t race_nthreads, race_running; /* RACE_THREADS: none, and all accesses are direct */
 
+/* Over all that makes up a state, piece by piece, in the same order each time. */
+typedef void race_each(void *at, size_t size);
+typedef void race_walk(race_each *each);
+
+/* ---- states.c ---- */
+
+/* In memory of its own. */
+unsigned char *states_copy(race_walk *walk);
+void states_load(const unsigned char *copy, race_walk *walk);
+/* 128 bits that stand for it. */
+void states_digest(race_walk *walk, uint64_t key[2]);
+/* Of a search: those it has met. */
+void states_begin(void);
+void states_end(void);
+bool states_is_new(race_walk *walk);
+
 /* ---- memory.c ---- */
 
 void memory_reset(uint32_t words);
@@ -76,8 +94,7 @@ void memory_kick(uint32_t from, uint32_t to);
 bool memory_plain(uint32_t thread, uint32_t word, bool write);
 /* Forget what nobody can read any more. */
 void memory_tidy(void);
-/* Run `each` over all that makes up its state. */
-void memory_walk(void (*each)(void *at, size_t size));
+race_walk memory_walk;
 
 uint64_t memory_direct(const struct op *op, void *at);
 uint64_t memory_combine(const struct op *op, uint64_t before);

@@ -501,7 +501,7 @@ void memory_tidy(void)
 	}
 }
 
-void memory_walk(void (*each)(void *at, size_t size))
+void memory_walk(race_each *each)
 {
 	for (uint32_t l = 0; l < memory.locations; l++) {
 		struct location *o = &memory.location[l];

@@ -17,7 +17,7 @@
 enum race_size {
 	RACE_SMALL,
 	RACE_MIDDLING, /* not in a quick run */
-	RACE_LARGE     /* nor to try weakened orders on, unless one has the time */
+	RACE_LARGE     /* only where one has the time */
 };
 
 struct race {
@@ -32,6 +32,9 @@ struct race {
 
 /* All that threads share lies in such memory, and nothing in it points to a stack. */
 void race_region(void *at, size_t size);
+
+/* Relaxed counters in there, which nothing hangs on: adding to them is no step. */
+void race_ignore(const void *at, size_t size);
 
 /* What an atomic is called in stories and in the table of orders. An array's: of each element. */
 void race_name(const volatile void *at, size_t size, const char *name);

@@ -177,6 +177,31 @@ static struct site *site_named(const struct call *c)
 	return &sites[n];
 }
 
+static long line_of(const struct site *s)
+{
+	const char *colon = strchr(s->place, ':');
+
+	return colon ? strtol(colon + 1, NULL, 10) : 0;
+}
+
+/* Those of one name and several lines are numbered. */
+static void tell_apart(void)
+{
+	uint32_t before[SITES] = {0};
+
+	for (size_t n = 0; n < nsites; n++)
+		for (size_t m = 0; m < nsites; m++)
+			before[n] += !strcmp(sites[m].name, sites[n].name) &&
+				     line_of(&sites[m]) < line_of(&sites[n]);
+	for (size_t n = 0; n < nsites; n++) {
+		size_t end = strlen(sites[n].name);
+
+		if (before[n])
+			snprintf(sites[n].name + end, sizeof(sites[n].name) - end, " (%u)",
+				 before[n] + 1u);
+	}
+}
+
 const struct site *site_list(size_t *count)
 {
 	if (!ask_for_sources())
@@ -184,6 +209,7 @@ const struct site *site_list(size_t *count)
 	nsites = 0;
 	for (uint32_t n = 0; n < ncalls; n++)
 		calls[n].site = site_named(&calls[n]);
+	tell_apart();
 	*count = nsites;
 	return sites;
 }
