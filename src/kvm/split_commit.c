@@ -10,6 +10,7 @@
 #include "kvm/split_priv.h"
 
 #define TOKENS 16u
+#define ROUNDS 8u /* of commits in one call, while other threads make more due */
 
 /* ---- is there anything to install? ---- */
 
@@ -77,21 +78,38 @@ static int commit(struct lw_split *s)
 	return err;
 }
 
-static bool idle(struct lw_split *s)
+static bool enter(struct lw_split *s)
 {
-	bool nothing;
+	bool due;
 
 	pthread_mutex_lock(&s->lock);
-	nothing = !lw_split_anything_due(s);
+	due = lw_split_anything_due(s);
+	s->installers += due;
 	pthread_mutex_unlock(&s->lock);
-	return nothing;
+	return due;
+}
+
+/* What is still due may be left to a thread that has yet to come here: others could make more of it
+ * for ever, and the last one stays. */
+static bool leave(struct lw_split *s, uint32_t rounds, int err)
+{
+	bool done;
+
+	pthread_mutex_lock(&s->lock);
+	done = err < 0 || !lw_split_anything_due(s) || (rounds >= ROUNDS && s->installers > 1);
+	s->installers -= done;
+	pthread_mutex_unlock(&s->lock);
+	return done;
 }
 
 int lw_split_install(struct lw_split *s)
 {
-	int err = 0;
+	uint32_t rounds = 0;
+	int err;
 
-	while (err == 0 && !idle(s)) {
+	if (!enter(s))
+		return 0;
+	do {
 		pthread_mutex_lock(&s->commit_lock);
 		err = commit(s);
 		pthread_mutex_unlock(&s->commit_lock);
@@ -99,7 +117,7 @@ int lw_split_install(struct lw_split *s)
 			lw_ioapic_retry(s->io);
 		else if (err > 0)
 			err = 0; /* another thread was here first */
-	}
+	} while (!leave(s, ++rounds, err));
 	return err;
 }
 

@@ -95,7 +95,8 @@ struct lw_split {
 	struct split_vcpu *vcpu;
 	uint64_t dirty[PIN_WORDS]; /* pins whose route in KVM is not the one that the RTE says */
 	uint32_t force;
-	uint32_t held; /* lw_split_hold() */
+	uint32_t held;       /* lw_split_hold() */
+	uint32_t installers; /* threads in lw_split_install() */
 	uint32_t epoch;
 	int trouble; /* what an ioctl said that nobody has been told */
 	uint32_t tokens;

@@ -7,6 +7,8 @@
 #include "split_rig.h"
 
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,13 +17,26 @@ int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 
-static uint32_t held, instants;
+static _Thread_local uint32_t held;
+static _Thread_local pthread_mutex_t *outermost;
+static uint32_t instants;
 static uint32_t chosen; /* which instant, from 1; 0: none */
 static void (*intruder)(void);
 
+/* Another thread does not come past this mutex before it may. */
+static pthread_mutex_t *barrier;
+static _Thread_local bool stops;
+static atomic_bool stopped, may_go;
+
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-	held++;
+	if (stops && mutex == barrier) {
+		atomic_store(&stopped, true);
+		while (!atomic_load(&may_go))
+			sched_yield();
+	}
+	if (held++ == 0)
+		outermost = mutex;
 	return __real_pthread_mutex_lock(mutex);
 }
 
@@ -416,6 +431,53 @@ static void any_two_calls_lose_nothing(void **state)
 	assert_true(places > 1000);
 }
 
+/* ---- a guest without rest ---- */
+
+static pthread_t another;
+static uint32_t tables;
+
+static void *rewrite_pin_8(void *arg)
+{
+	stops = true;
+	return program(8, rte_to(2, V + 32)) == 0 ? arg : NULL;
+}
+
+/* While KVM is given a table, another vCPU's thread has something to install as well, but not yet
+ * the mutex for it; and its guest rewrites pin 7 each time. */
+static void rewrite_another_pin(void)
+{
+	if (tables++ == 0) {
+		barrier = outermost;
+		assert_int_equal(pthread_create(&another, NULL, rewrite_pin_8, &tables), 0);
+		while (!atomic_load(&stopped))
+			sched_yield();
+	}
+	if (!atomic_load(&may_go))
+		lw_ioapic_write(lw_split_ioapic(split), 0x11 + 2 * 7,
+				(uint32_t)(rte_to((tables + 1) % VCPUS, V) >> 32));
+}
+
+static void a_guest_without_rest_keeps_no_thread(void **state)
+{
+	void *done;
+
+	(void)state;
+	rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
+	assert_int_equal(program(7, rte_to(0, V)), 0);
+	fake.in_commit = rewrite_another_pin;
+	alarm(20);
+	assert_int_equal(write_high(7, rte_to(1, V)), 0);
+	alarm(0);
+	/* The last is left to the other thread. */
+	assert_int_not_equal(routed(7) >> 8, (uint32_t)(rte_at(7) >> LW_RTE_DEST_SHIFT));
+	atomic_store(&may_go, true);
+	assert_int_equal(pthread_join(another, &done), 0);
+	assert_ptr_equal(done, &tables);
+	assert_int_equal(routed(8), R(2, V + 32));
+	assert_int_equal(routed(7) >> 8, (uint32_t)(rte_at(7) >> LW_RTE_DEST_SHIFT));
+	rig_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +489,7 @@ int main(void)
 		cmocka_unit_test(who_takes_a_source_over_is_told),
 		cmocka_unit_test(an_eventfd_that_another_reads_stops_nobody),
 		cmocka_unit_test(any_two_calls_lose_nothing),
+		cmocka_unit_test(a_guest_without_rest_keeps_no_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
