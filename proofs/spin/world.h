@@ -37,6 +37,11 @@ extern const char *world_broken;
  * the other vector); what is looked for beyond the invariants: `stale`,
  * `cost`, `ledger`; and `without-N` to leave out rule N of enum lw_rule. Ends the process if it
  * can't be.
+ *
+ * Or the second world, of the split backend over a played KVM: `split`, whose scan, `6.1` or
+ * `6.12`; `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `init`, `share`, `both`, `apart`
+ * as above; `ldr`: logical ids are rewritten; `self`: RTEs are written by vCPU 0, not 1; `threads`:
+ * they run into one another; `without-defer`, `without-recommit`, `without-quiet`.
  */
 void world_init(const char *model);
 

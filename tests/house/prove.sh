@@ -9,4 +9,6 @@ check_exit 'every order of events comes out as it should' 0 proofs/prove --quick
 sed 's/^/# /' "$tap_dir/out"
 check_says 'armed holds' out '^holds .* armed reroute revector mask msi'
 check_says 'static loses' out '^lost .* static reroute'
+check_says 'the split backend holds' out '^holds .* split 6.1 threads reroute init digest'
+check_says 'without deferral it loses' out '^lost .* split 6.1 reroute without-defer'
 finish
