@@ -309,12 +309,14 @@ static void walk_all(race_each *each)
 
 static uint32_t probed;
 
-/* What a thread has made of a result: the memory, what it does next, and the stack but for ours. */
+/* What a thread has made of a result: memory, whom it kicked, what it does next, its stack. */
 static void walk_result(race_each *each)
 {
 	struct thread *t = &race_thread[probed];
 
 	walk_regions(each);
+	memory_walk(each);
+	each(&t->now, sizeof(t->now));
 	each(&t->done, sizeof(t->done));
 	if (t->done)
 		return;
