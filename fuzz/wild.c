@@ -329,10 +329,9 @@ static void open_eoi(uint8_t how)
 static void open_chip(uint8_t how, uint8_t more)
 {
 	static const uint32_t ids[VCPUS] = {0, 3, 16, 17, 0x41, 0x80};
-	const uint32_t flags = (how & 1 ? LW_IOAPIC_EXT_DEST : 0) |
-			       (how & 2 ? LW_IOAPIC_ELECTRICAL : 0) |
-			       ((how & 0x0c) == 0x0c ? LW_IOAPIC_STRICT : 0) |
-			       (more & 1 ? LW_IOAPIC_REMAPPABLE : 0);
+	const uint32_t flags =
+		(how & 1 ? LW_IOAPIC_EXT_DEST : 0) | (how & 2 ? LW_IOAPIC_ELECTRICAL : 0) |
+		((more & 6) == 6 ? LW_IOAPIC_STRICT : 0) | (more & 1 ? LW_IOAPIC_REMAPPABLE : 0);
 	const struct lw_chip_ioapic io[2] = {
 		{.gsi_base = 0, .pins = PINS, .version = 0x20, .flags = flags},
 		{.gsi_base = PINS, .pins = 48, .version = 0x11, .flags = flags, .id = 1},
@@ -353,6 +352,8 @@ static void open_chip(uint8_t how, uint8_t more)
 	size_t size = lw_chip_size(&config);
 
 	wild.strict = flags & LW_IOAPIC_STRICT;
+	wild.forges = (more & 0x18) == 0x08; /* … so that not every run is beyond truth */
+	wild.imports = (more & 0x18) == 0x10;
 	wild.chip = aligned_alloc(LW_CHIP_ALIGN, (size + 63) / 64 * 64);
 	wild.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(VCPUS) + 63) / 64 * 64);
 	config.eoi = wild.eoi;

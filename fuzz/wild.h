@@ -23,6 +23,7 @@ struct wild {
 	unsigned depth, signals;
 	uint8_t resample, table[8]; /* what resamplers do; the IOMMU's entries */
 	uint64_t now;
+	bool forges, imports; /* may the state be forged in this run, and go through KVM's? */
 	bool forged;
 	bool imported;      /* from KVM's structures, which don't say who took what */
 	bool strict;        /* I/O APICs: a vector rewritten in flight loses its EOI */

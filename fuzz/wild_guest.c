@@ -56,6 +56,7 @@ void wild_msr(struct input *in)
 
 void wild_ioapic(struct input *in)
 {
+	static const uint8_t dests[] = {0, 1, 2, 3, 16, 17, 0x41, 0xff};
 	uint8_t what = in_byte(in), byte = in_byte(in);
 	struct lw_ioapic *io = lw_chip_ioapic(wild.chip, what & 1);
 	uint32_t index = 0x10 + byte % 12u, value = in_word(in), len = 4;
@@ -63,6 +64,8 @@ void wild_ioapic(struct input *in)
 
 	if (what & 2)
 		index = 0x10 + byte % (2 * PINS);
+	if (index & 1 && !(what & 4))
+		value = (uint32_t)dests[value % 8] << 24;
 	if (!(index & 1) && !(what & 4))
 		value = some_vector(in) | (what & 8 ? LW_RTE_LEVEL : 0) |
 			(what & 16 ? LW_RTE_LOGICAL : 0) | (byte & 0x80 ? 1u << 8 : 0);

@@ -123,9 +123,9 @@ void wild_snapshots(struct input *in)
 
 	if (wild.snapshots++ >= 3)
 		return;
-	if (what & 2)
+	if (wild.imports && what & 1)
 		wild_kvm(in);
-	else if (what & 1)
+	else if (wild.forges && what & 1)
 		forge(in);
 	else
 		migrate(in);
