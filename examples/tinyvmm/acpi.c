@@ -257,7 +257,7 @@ static void aml_windows(struct writer *w)
 	put(w, 0, 2);
 	put(w, 0x1000, 2);
 	put(w, 0x001787, 3);
-	put(w, 0u | (uint32_t)fixed << 8 | 1u << 16, 3);
+	put(w, (uint32_t)fixed << 8 | 1u << 16, 3);
 	put(w, 0, 4);
 	put(w, TV_PCI_WINDOW, 4);
 	put(w, TV_PCI_WINDOW + 0xfffffff, 4);

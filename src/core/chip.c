@@ -351,7 +351,7 @@ int lw_chip_init(struct lw_chip *storage, const struct lw_chip_config *config)
 	layout.nioapics = config->nioapics;
 	layout.x2apic = config->x2apic;
 	*storage = layout;
-	memset(at(storage, layout.pairs), 0, layout.nvcpus * 256u * sizeof(struct pair));
+	memset(at(storage, layout.pairs), 0, (size_t)layout.nvcpus * 256u * sizeof(struct pair));
 	memset(at(storage, layout.ledgers), 0, layout.nvcpus * sizeof(struct ledger));
 	return init_parts(storage, config);
 }

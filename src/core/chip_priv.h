@@ -99,11 +99,11 @@ static inline struct pair *pair(const struct lw_chip *c, uint32_t vcpu, uint8_t 
 /* The I/O APICs' ops: without, and with, somebody to time a storm's delay. */
 extern const struct lw_ioapic_ops lw_chip_ioapic_ops[2];
 
-void lw_chip_lock(void *chip);
+void lw_chip_lock(void *ctx);
 /* Let go, then run what the I/O APICs have queued meanwhile. */
-void lw_chip_unlock(void *chip);
+void lw_chip_unlock(void *ctx);
 /* Let go where nothing can have been queued. */
-void lw_chip_unlock_only(void *chip);
+void lw_chip_unlock_only(void *ctx);
 
 /* A vCPU's mode, LDR or DFR may be another: bring the map up to date, and say whether it had to be.
  * Under the lock, the owner or for him. */
@@ -111,7 +111,7 @@ bool lw_chip_place(const struct lw_chip *c, uint32_t vcpu);
 
 /* The vCPUs that a message names, in their order: one look-up if it is physical, one for each bit
  * of a logical destination, unless several LAPICs share one. */
-void lw_chip_targets(void *chip, const struct lw_msg *msg, void (*see)(void *arg, uint32_t vcpu),
+void lw_chip_targets(void *ctx, const struct lw_msg *msg, void (*see)(void *arg, uint32_t vcpu),
 		     void *arg);
 
 /* Post to one vCPU and notify it; false if it refused. */
@@ -139,7 +139,7 @@ void lw_chip_deliver(struct lw_chip *c, int32_t gsi, const struct lw_msg *msg,
 		     struct lw_takers *takers);
 
 /* Deliver what a vCPU's LAPIC sends. Without the lock: a record is an I/O APIC's. */
-void lw_chip_ipi(void *chip, uint32_t vcpu, const struct lw_ipi *ipi);
+void lw_chip_ipi(void *ctx, uint32_t vcpu, const struct lw_ipi *ipi);
 
 /* Which routes lead to this vCPU has changed: count them anew. Under the lock. */
 void lw_chip_recount(const struct lw_chip *c, uint32_t vcpu);

@@ -74,7 +74,7 @@ uint32_t lw_lapic_version(void)
  * in it. */
 static struct reg row_of(const struct lw_lapic *l, uint32_t offset)
 {
-	static const struct reg none;
+	static const struct reg none = {0};
 	uint32_t row = offset >> 4, mode = load(l->shared.mode);
 	struct reg r;
 
@@ -267,7 +267,7 @@ void lw_lapic_page_write(struct lw_lapic *l, uint32_t offset, uint32_t value)
 /* The row of an MSR in x2APIC mode; outside of it, and past the registers, none. */
 static struct reg msr_row(const struct lw_lapic *l, uint32_t msr)
 {
-	static const struct reg none;
+	static const struct reg none = {0};
 
 	if (!is_x2apic(l) || msr < LW_MSR_X2APIC || msr > LW_MSR_X2APIC_LAST)
 		return none;

@@ -561,14 +561,14 @@ bool lw_pic_intr(struct lw_pic *p)
 	return level;
 }
 
-int lw_pic_regs(struct lw_pic *p, uint32_t n, struct lw_pic_regs *regs)
+int lw_pic_regs(struct lw_pic *p, uint32_t chip, struct lw_pic_regs *regs)
 {
 	const struct chip *c;
 
-	if (n >= CHIPS || !regs)
+	if (chip >= CHIPS || !regs)
 		return -EINVAL;
 	lw_pic_enter(p);
-	c = &p->state.chip[n];
+	c = &p->state.chip[chip];
 	*regs = (struct lw_pic_regs){
 		.irr = lw_pic_irr(c), .isr = c->isr, .imr = c->imr, .elcr = c->elcr};
 	lw_pic_leave(p);

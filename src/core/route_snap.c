@@ -69,7 +69,7 @@ static void apply(struct lw_snap *s, struct lw_routes *r)
 	lw_snap_u32(s, &count);
 	from.count = count;
 	lw_routes_fill(r, &from);
-	s->at += count * ROUTE_BYTES;
+	s->at += (size_t)count * ROUTE_BYTES;
 }
 
 void lw_routes_walk(struct lw_snap *s, void *routes)

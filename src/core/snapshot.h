@@ -55,7 +55,7 @@ void lw_snap_must(struct lw_snap *s, bool so);
 
 /* The chips' own. The I/O APIC's and the PIC's under their lock. */
 void lw_lapic_walk(struct lw_snap *s, void *lapic);
-void lw_ioapic_walk(struct lw_snap *s, void *io);
+void lw_ioapic_walk(struct lw_snap *s, void *chip);
 void lw_pic_walk(struct lw_snap *s, void *pic);
 void lw_routes_walk(struct lw_snap *s, void *routes);
 

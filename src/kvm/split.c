@@ -62,7 +62,7 @@ static struct layout lay_out(const struct lw_split_config *c)
 	l.pin = place(&at, c->pins * sizeof(struct split_pin));
 	l.vcpu = place(&at, c->nvcpus * sizeof(struct split_vcpu));
 	l.msi = place(&at, c->msis * sizeof(struct split_msi));
-	l.event = place(&at, c->pins * EVENTS_PER_PIN * sizeof(struct split_event));
+	l.event = place(&at, (size_t)c->pins * EVENTS_PER_PIN * sizeof(struct split_event));
 	l.table = place(&at, sizeof(struct kvm_irq_routing) +
 				     (c->pins + c->msis) * sizeof(struct kvm_irq_routing_entry));
 	l.end = lw_round_up(at, LW_SPLIT_ALIGN);

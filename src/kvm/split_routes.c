@@ -92,12 +92,13 @@ struct lw_msg lw_split_rte_msg(const struct lw_split *s, uint64_t rte)
 /* A masked pin's route stays as KVM has it: it will most likely come back. */
 struct split_route lw_split_wanted(const struct lw_split *s, uint32_t gsi)
 {
+	static const struct split_route none = {0};
 	const struct split_pin *p = &s->pin[gsi];
 	struct lw_msg msg = lw_split_rte_msg(s, p->seen);
 
 	if (p->seen & LW_RTE_MASK)
-		return p->flags & DROP ? (struct split_route){0} : p->committed;
-	return msg.level ? lw_split_route_of(&msg) : (struct split_route){0};
+		return p->flags & DROP ? none : p->committed;
+	return msg.level ? lw_split_route_of(&msg) : none;
 }
 
 void lw_split_refresh(struct lw_split *s, uint32_t gsi)

@@ -17,8 +17,6 @@
 #define ARGUMENTS 16
 #define PATH_SIZE 4200
 
-extern char **environ;
-
 /* ---- in the child ---- */
 
 int lw_bench_be_counted(const struct bench *b)

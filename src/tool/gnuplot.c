@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 void lw_plot_quoted(const char *s, FILE *out)
 {
 	putc('"', out);
@@ -119,13 +117,15 @@ static int cannot_write(const char *path, int err)
 
 int lw_plot_check(const char *path)
 {
-	char *place, *name = NULL;
+	char *place, *name;
 	int err = is_installed();
 
 	if (err < 0)
 		return err;
 	place = resolve(path);
-	err = place ? open_beside(place, &name) : -errno;
+	if (!place)
+		return cannot_write(path, -errno);
+	err = open_beside(place, &name);
 	if (err >= 0) {
 		close(err);
 		err = unlink(name) < 0 ? -errno : 0;
