@@ -1,5 +1,4 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154
 # SPDX-License-Identifier: MIT
 #
 # ./x kernel build: KVM's modules for a packaged kernel, at each level of its patch series. Sourced

@@ -24,7 +24,6 @@ need_packages() {
 		exit 2
 	fi
 	for package; do
-		# shellcheck disable=SC2016
 		dpkg-query -W -f='${Status}' "$package" 2>/dev/null |
 			grep -q 'install ok installed' || missing+=("$package")
 	done

@@ -74,7 +74,6 @@ prepare_bochs() {
 
 # Each machine has a mount namespace of its own, so that several can share the folder.
 run_bochs() {
-	# shellcheck disable=SC2016
 	exec unshare --mount --pid --fork --kill-child sh -c '
 		mkdir -p "$1/run/lapwing" &&
 		mount --bind "$2" "$1/run/lapwing" && mount -t proc proc "$1/proc" &&
