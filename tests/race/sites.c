@@ -143,8 +143,10 @@ static bool ask_for_sources(void)
 	Dl_info self;
 	FILE *said;
 
-	if (!dladdr((void *)(uintptr_t)ask_for_sources, &self))
+	if (!dladdr((void *)(uintptr_t)ask_for_sources, &self)) {
+		free(command);
 		return false;
+	}
 	for (uint32_t n = 0; n < ncalls; n++)
 		at += (size_t)sprintf(
 			command + at, " %#lx",
