@@ -62,7 +62,7 @@ class Tree:
 
     def is_shell(self, name):
         head = "\n".join(self.lines(name)[:1])
-        return bool(re.match(r"#!.*sh$|# shellcheck shell=", head))
+        return bool(re.match(r"#!.*sh$|# shellcheck [s]hell=", head))
 
     def python(self):
         return [name for name in self.files if name.endswith(".py")
