@@ -148,6 +148,17 @@ def gcc(tree, names):
     return findings(tree, output, in_brackets)
 
 
+def sparse(tree, names):
+    told = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sparse.h")
+    output = each(tree, names, lambda name: [
+        "sparse", "-std=gnu11", "-Wcontext", "-D_GNU_SOURCE", "-D_Atomic(type)=type",
+        "-include", told, name,
+        *(flag for flag in tree.flags[name] if not flag.startswith("-std"))])
+    found = findings(tree, output, lambda text: (
+        text, "context" if text.startswith("context") else "type"))
+    return {finding for finding in found if finding.file in tree.files}  # not the system's headers
+
+
 def shellcheck(tree, names):
     output = run(tree, ["shellcheck", "--format=gcc", "--external-sources",
                         "--exclude=" + ",".join(SHELLCHECK_LEFT_OUT), *names])
@@ -167,6 +178,7 @@ TOOLS = {
     "clang-tidy": (clang_tidy, Tree.sources),
     "cppcheck": (cppcheck, Tree.sources),
     "gcc": (gcc, lambda tree: [n for n in tree.sources() if n.startswith(("src/", "examples/"))]),
+    "sparse": (sparse, lambda tree: [n for n in tree.sources() if n.startswith("src/")]),
     "shellcheck": (shellcheck, Tree.shell),
     "pyflakes": (pyflakes, Tree.python),
 }
