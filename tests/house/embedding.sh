@@ -9,7 +9,7 @@ check "there are ten steps" test "$(grep -c '^## ' docs/embedding.md)" -eq 10
 check "each with its code" test "$(grep -c '^```c$' docs/embedding.md)" -eq 10
 check "it compiles" gcc -std=gnu11 -Wall -Wextra -Wshadow -Werror -Iinclude -c \
 	"$tap_dir/embedding.c" -o "$tap_dir/embedding.o"
-check "it links" gcc -D_GNU_SOURCE -std=gnu11 -pthread -Iinclude -Isrc "$tap_dir/embedding.o" src/kvm/split*.c \
-	src/kvm/system.c src/core/*.c src/eoi/*.c -o "$tap_dir/embedding"
+check "it links" gcc -D_GNU_SOURCE -std=gnu11 -pthread -Iinclude -Isrc "$tap_dir/embedding.o" \
+	src/{kvm,core,eoi}/*.c src/kvm/guest.S -o "$tap_dir/embedding"
 check "it runs" "$tap_dir/embedding"
 finish
