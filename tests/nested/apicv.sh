@@ -4,24 +4,11 @@
 # The machine with VMX and APICv: Bochs 3.0 of Debian 13, in a folder of its own because no Debian
 # 12 has it. Sourced by tests/nested/nested, whose variables it uses.
 
-_bochs_unpack() {
-	[ -d "$1" ] && return 0
-	need_packages mmdebstrap
-	[ "$(id -u)" -eq 0 ] || kernel_die "--apicv runs Bochs in a chroot and needs root"
-	echo "Unpacking Bochs from Debian 13, once" >&2
-	rm -rf "$1.part"
-	if ! mmdebstrap --quiet --variant=essential \
-		--include=bochs,bochs-term,bochsbios,vgabios trixie "$1.part" >"$1.log" 2>&1; then
-		tail -n 5 "$1.log" >&2
-		kernel_die "could not unpack Bochs from Debian 13"
-	fi
-	mv "$1.part" "$1"
-}
-
 # Sees to the folder and sets bochs to it.
 bochs_root() {
+	[ "$(id -u)" -eq 0 ] || kernel_die "--apicv runs Bochs in a chroot and needs root"
 	bochs=$kernel_cache/bochs
-	kernel_locked bochs _bochs_unpack "$bochs" || exit 2
+	trixie_folder bochs bochs,bochs-term,bochsbios,vgabios
 }
 
 # Writes the CD that the machine boots, with the kernel and the initramfs of $work.
