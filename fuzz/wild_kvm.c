@@ -6,6 +6,8 @@
 #include <linux/kvm.h>
 #include <string.h>
 
+#define ENTRIES ((size_t)GSIS * LW_ROUTES_PER_GSI)
+
 static void change(struct input *in, void *state, size_t size)
 {
 	for (uint8_t edits = in_byte(in) % 6; edits; edits--) {
@@ -54,14 +56,14 @@ static void through_routes(struct input *in)
 {
 	static struct {
 		struct kvm_irq_routing routing;
-		struct kvm_irq_routing_entry entries[GSIS * LW_ROUTES_PER_GSI];
+		struct kvm_irq_routing_entry entries[ENTRIES];
 	} state;
 	struct lw_routes *routes = lw_chip_routes(wild.chip);
 	unsigned flags = in_byte(in) & 1 ? LW_KVM_32BIT_IDS : 0;
 	int count;
 
 	memset(&state, 0, sizeof(state));
-	count = lw_kvm_routes_export(routes, flags, &state.routing, GSIS * LW_ROUTES_PER_GSI);
+	count = lw_kvm_routes_export(routes, flags, &state.routing, ENTRIES);
 	if (count <= 0)
 		return;
 	change(in, state.entries, (size_t)count * sizeof(state.entries[0]));

@@ -42,7 +42,7 @@ static void *range(unsigned n, size_t *size)
 		*size = sizeof(struct split_stale);
 		return stale_at((n - 8) / 2, n % 2);
 	default:
-		*size = FROM_TO(&sw.kernel, &sw.window);
+		*size = offsetof(struct split_world, window) - offsetof(struct split_world, kernel);
 		return &sw.kernel;
 	}
 }

@@ -72,7 +72,7 @@ static void digest_part(void *at, size_t size)
 
 	for (; size >= 32; size -= 32, bytes += 32)
 		for (uint32_t lane = 0; lane < 4; lane++)
-			digest_word(lane, bytes + 8 * lane, 8);
+			digest_word(lane, bytes + (size_t)8 * lane, 8);
 	for (uint32_t lane = 0; size; lane++) {
 		size_t some = size < 8 ? size : 8;
 
