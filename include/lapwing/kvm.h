@@ -185,9 +185,15 @@ int lw_split_retry(struct lw_split *split);
  * signals `resample`, and the device signals again if it still wants service. With -1 a signal is a
  * rise and a fall: for edge pins.
  *
- * Both descriptors are duplicated and may be closed. Returns 0; -EINVAL (gsi, source); -EBUSY (the
- * source has an eventfd); -ENOSPC (four for each pin are attached); -EPERM (it can't be waited
- * for); -EBADF (`resample` can't be written to); or what the C library gave.
+ * Their other ends may be another process: whatever that does with them, nobody here waits for it.
+ * `resample` is signalled by asynchronous I/O (io_submit), which goes on where a write would wait.
+ * Where the host has none to give, as before Linux 5.8, a peer that fills `resample` in the instant
+ * before the write stops who writes, until somebody reads it; and before 5.8 one that reads
+ * `trigger` in the instant before the backend does, until it is signalled again.
+ *
+ * Both descriptors are duplicated and may be closed. Returns 0; -EINVAL (gsi, source, or it is no
+ * eventfd as far as can be seen: a pipe, socket or file); -EBUSY (the source has an eventfd);
+ * -ENOSPC (four for each pin are attached); or what the C library gave.
  */
 int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int trigger,
 		    int resample);
@@ -202,8 +208,9 @@ int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source);
  * devices, or none but them, is the VMM's to say. */
 int lw_split_poll_fd(const struct lw_split *split);
 
-/* Serve the signalled eventfds, at most 64, without blocking. Returns how many. An eventfd that
- * can't be read is detached, and its errno returned. */
+/* Serve the signalled eventfds, at most 64, and wait for none: only for what any call may wait, for
+ * KVM to take a table. Returns how many. An eventfd that can't be read is detached, and its errno
+ * returned. */
 int lw_split_serve(struct lw_split *split);
 
 /* ---- MSIs: what concerns one GSI, by one thread at a time ---- */

@@ -116,7 +116,8 @@ int lw_user_msi(struct lw_user *user, uint64_t address, uint32_t data);
  * A device signals a pin by an eventfd, as with KVM's resampling irqfds: `trigger` asserts the
  * line's `source`, which becomes this eventfd's; the EOI, to a LAPIC or to the 8259s, lowers it and
  * signals `resample`. Through the second 8259 a spurious IRQ 15 may follow, since the line falls
- * only after the EOI. Level pins only. Both are duplicated. Returns 0; -EINVAL; -EBUSY (source
+ * only after the EOI. Level pins only. Both are duplicated; what their other ends do stops nobody
+ * here, but as lw_split_attach() says. Returns 0; -EINVAL (gsi, source, no eventfd); -EBUSY (source
  * taken), -ENOSPC (too many), or what the C library gave.
  */
 int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trigger, int resample);

@@ -9,17 +9,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "kvm/event.h"
 #include "kvm/split_priv.h"
 
 #define AT_ONCE 64
 
 int lw_split_events_init(struct lw_split *s)
 {
+	lw_events_init(&s->events);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return s->epoll_fd < 0 ? -errno : 0;
 }
@@ -53,32 +52,34 @@ static void release(struct lw_split *s, struct split_event *e)
 	e->generation++;
 }
 
-static int duplicate_writable(int fd)
+static int check(struct lw_split *s, int trigger, int resample)
 {
-	if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	errno = EBADF;
-	return -1;
+	int err = lw_event_check(trigger);
+
+	if (err == 0 && resample >= 0)
+		err = lw_event_check(resample);
+	return err < 0 ? err : lw_events_open(&s->events);
 }
 
 static int take_place(struct lw_split *s, struct split_event *e, int trigger, int resample)
 {
 	struct epoll_event event = {.events = EPOLLIN};
+	int err = check(s, trigger, resample);
 
+	if (err < 0)
+		return err;
 	event.data.u64 = (uint64_t)e->generation << 32 | (uint64_t)(e - s->event);
 	e->trigger = fcntl(trigger, F_DUPFD_CLOEXEC, 0);
 	if (e->trigger < 0)
 		return -errno;
 	if (resample >= 0)
-		e->resample = duplicate_writable(resample);
+		e->resample = fcntl(resample, F_DUPFD_CLOEXEC, 0);
 	if ((resample >= 0 && e->resample < 0) ||
 	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, e->trigger, &event) < 0) {
-		int err = -errno;
-
+		err = -errno;
 		release(s, e);
-		return err;
 	}
-	return 0;
+	return err;
 }
 
 void lw_split_events_close(struct lw_split *s)
@@ -86,6 +87,7 @@ void lw_split_events_close(struct lw_split *s)
 	for (uint32_t n = 0; n < s->max_events; n++)
 		if (s->event[n].trigger >= 0)
 			release(s, &s->event[n]);
+	lw_events_close(&s->events);
 	close(s->epoll_fd);
 }
 
@@ -150,7 +152,7 @@ static void tell_resamplers(struct lw_split *s, uint32_t gsi)
 		if (e->resample < 0 || e->gsi != gsi)
 			continue;
 		sources &= ~(1u << e->source);
-		err = lw_event_tell(e->resample);
+		err = lw_event_tell(&s->events, e->resample);
 		if (err < 0) {
 			pthread_mutex_lock(&s->lock);
 			lw_split_trouble(s, err);
@@ -248,16 +250,6 @@ int lw_split_poll_fd(const struct lw_split *split)
 	return split->epoll_fd;
 }
 
-/* With event_lock. Returns 1 if it was signalled, 0 if somebody else has read that. */
-static int consume(const struct split_event *e)
-{
-	struct pollfd ready = {.fd = e->trigger, .events = POLLIN};
-
-	if (poll(&ready, 1, 0) != 1 || !(ready.revents & (POLLIN | POLLERR | POLLHUP)))
-		return 0;
-	return lw_event_take(e->trigger);
-}
-
 static void signalled(struct lw_split *s, const struct split_event *e)
 {
 	pthread_mutex_lock(&s->lock);
@@ -276,7 +268,7 @@ static int serve_one(struct lw_split *s, uint64_t name)
 	pthread_mutex_lock(&s->event_lock);
 	if (e->trigger >= 0 && e->generation == name >> 32) {
 		gsi = e->gsi;
-		got = consume(e);
+		got = lw_event_take(&s->events, e->trigger);
 		if (got > 0)
 			signalled(s, e);
 		else if (got < 0)

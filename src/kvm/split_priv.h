@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "core/bits.h"
+#include "kvm/event.h"
 
 #define NOBODY    UINT32_MAX
 #define PIN_WORDS 4u /* 240 pins in words of 64 */
@@ -114,6 +115,7 @@ struct lw_split {
 	int extint; /* vCPU 0's own: acknowledged, but KVM did not take it; or -1 */
 	pthread_mutex_t event_lock;
 	struct split_event *event;
+	struct lw_events events;
 };
 
 #pragma GCC visibility push(hidden)

@@ -233,6 +233,7 @@ int lw_user_init(struct lw_user *storage, const struct lw_user_config *config)
 	err = init_chips(user);
 	if (err < 0)
 		return err;
+	lw_events_init(&user->events);
 	user->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (user->epoll < 0)
 		return -errno;
@@ -249,6 +250,7 @@ void lw_user_close(struct lw_user *user)
 			close(user->event[i].resample);
 		}
 	}
+	lw_events_close(&user->events);
 	close(user->epoll);
 	pthread_mutex_destroy(&user->lock);
 	pthread_mutex_destroy(&user->event_lock);

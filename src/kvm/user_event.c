@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "kvm/event.h"
 #include "kvm/user_priv.h"
 
 #include <errno.h>
@@ -31,7 +30,14 @@ static int take_slot(struct lw_user *user, uint32_t slot, int trigger, int resam
 {
 	struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = slot};
 	struct user_eventfd *event = &user->event[slot];
+	int err = lw_event_check(trigger);
 
+	if (err == 0)
+		err = lw_event_check(resample);
+	if (err == 0)
+		err = lw_events_open(&user->events);
+	if (err < 0)
+		return err;
 	event->trigger = duplicate(trigger);
 	if (event->trigger < 0)
 		return event->trigger;
@@ -41,8 +47,7 @@ static int take_slot(struct lw_user *user, uint32_t slot, int trigger, int resam
 		return event->resample;
 	}
 	if (epoll_ctl(user->epoll, EPOLL_CTL_ADD, event->trigger, &wanted) < 0) {
-		int err = -errno;
-
+		err = -errno;
 		close(event->trigger);
 		close(event->resample);
 		return err;
@@ -118,7 +123,7 @@ int lw_user_serve(struct lw_user *user)
 	for (int i = 0; i < count; i++) {
 		const struct user_eventfd *event = &user->event[ready[i].data.u32];
 
-		if (lw_event_take(event->trigger) <= 0)
+		if (lw_event_take(&user->events, event->trigger) <= 0)
 			continue;
 		(void)lw_chip_line(user->chip, event->gsi, event->source, true);
 		served++;
@@ -145,6 +150,6 @@ void user_event_resample(struct lw_user *user, uint32_t gsi)
 		if (!event->used || event->gsi != gsi)
 			continue;
 		(void)lw_chip_line(user->chip, gsi, event->source, false);
-		(void)lw_event_tell(event->resample);
+		(void)lw_event_tell(&user->events, event->resample);
 	}
 }

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "kvm/event.h"
+
 /* Where a vCPU's thread is, for whoever may have to kick it. */
 enum user_where {
 	USER_OUT,    /* it will look for interrupts before it runs or sleeps */
@@ -56,6 +58,7 @@ struct lw_user {
 	pthread_mutex_t event_lock; /* of what follows */
 	int epoll;
 	struct user_eventfd event[LW_USER_EVENTFDS];
+	struct lw_events events;
 };
 
 /* user.c */

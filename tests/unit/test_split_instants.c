@@ -6,7 +6,6 @@
  */
 #include "split_rig.h"
 
-#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -54,22 +53,6 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
 }
 
 static int old_trigger, old_resample, new_trigger, new_resample;
-
-/* Whoever else has the eventfd reads it once it has been found readable. */
-int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
-
-static bool stolen;
-
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-	int ready = __real_poll(fds, count, timeout);
-	eventfd_t value;
-
-	if (stolen && fds[0].events == POLLIN && ready == 1)
-		assert_int_equal(eventfd_read(fds[0].fd, &value), 0);
-	return ready;
-}
 
 static void open_descriptors(void)
 {
@@ -269,22 +252,6 @@ static void who_takes_a_source_over_is_told(void **state)
 	(void)state;
 	assert_true(at_every_instant(attached_and_signalled, give_back, take_over,
 				     the_new_device_is_told) >= 3);
-}
-
-static void an_eventfd_that_another_reads_stops_nobody(void **state)
-{
-	(void)state;
-	rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
-	open_descriptors();
-	attached_and_signalled();
-	stolen = true;
-	alarm(20);
-	assert_int_equal(lw_split_serve(split), 0);
-	alarm(0);
-	stolen = false;
-	assert_int_equal(fake_accept(0), -1);
-	rig_close();
-	close_descriptors();
 }
 
 /* ---- any call beside any other ---- */
@@ -487,7 +454,6 @@ int main(void)
 		cmocka_unit_test(a_line_of_who_takes_over_is_not_lowered_by_an_eoi),
 		cmocka_unit_test(a_detached_source_does_not_stay_asserted),
 		cmocka_unit_test(who_takes_a_source_over_is_told),
-		cmocka_unit_test(an_eventfd_that_another_reads_stops_nobody),
 		cmocka_unit_test(any_two_calls_lose_nothing),
 		cmocka_unit_test(a_guest_without_rest_keeps_no_thread),
 	};
