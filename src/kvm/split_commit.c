@@ -14,14 +14,14 @@
 
 /* ---- is there anything to install? ---- */
 
-static uint32_t forced(const struct lw_split *s)
+bool lw_split_forced(const struct lw_split *s)
 {
-	return s->held ? s->force & ~(uint32_t)FORCE_MSI : s->force;
+	return (s->held ? s->force & ~(uint32_t)FORCE_MSI : s->force) != 0;
 }
 
 bool lw_split_anything_due(const struct lw_split *s)
 {
-	if (forced(s))
+	if (lw_split_forced(s))
 		return true;
 	for (uint32_t w = 0; w < PIN_WORDS; w++)
 		for (uint64_t left = s->dirty[w]; left; left &= left - 1)
@@ -105,7 +105,7 @@ static bool leave(struct lw_split *s, uint32_t rounds, int err)
 int lw_split_install(struct lw_split *s)
 {
 	uint32_t rounds = 0;
-	int err;
+	int err, installed = 0;
 
 	if (!enter(s))
 		return 0;
@@ -113,18 +113,18 @@ int lw_split_install(struct lw_split *s)
 		pthread_mutex_lock(&s->commit_lock);
 		err = commit(s);
 		pthread_mutex_unlock(&s->commit_lock);
-		if (err == 0)
+		if (err == 0) {
 			lw_ioapic_retry(s->io);
-		else if (err > 0)
+			installed = 1;
+		} else if (err > 0) {
 			err = 0; /* another thread was here first */
+		}
 	} while (!leave(s, ++rounds, err));
-	return err;
+	return err < 0 ? err : installed;
 }
 
-int lw_split_settle_after(struct lw_split *s, int err)
+int lw_split_tell(struct lw_split *s, int err, int commit_err)
 {
-	int commit_err = lw_split_install(s);
-
 	pthread_mutex_lock(&s->lock);
 	if (err < 0) {
 		if (commit_err < 0)
@@ -137,6 +137,11 @@ int lw_split_settle_after(struct lw_split *s, int err)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return err;
+}
+
+int lw_split_settle_after(struct lw_split *s, int err)
+{
+	return lw_split_tell(s, err, lw_split_install(s));
 }
 
 int lw_split_settle(struct lw_split *s)

@@ -79,6 +79,34 @@ static void touch(struct lw_split *s, bool shown, uint32_t why)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* With the commit mutex KVM is being given no table: what it has not by then is yet to be
+ * installed, unless lw_split_hold() keeps it back. */
+static bool is_owed(struct lw_split *s, const struct split_msi *msi, uint32_t count)
+{
+	bool owed, known = true;
+
+	pthread_mutex_lock(&s->commit_lock);
+	for (uint32_t n = 0; n < count && known; n++)
+		known = lw_split_msi_is_known(&msi[n]);
+	pthread_mutex_lock(&s->lock);
+	owed = !known && lw_split_forced(s);
+	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->commit_lock);
+	return owed;
+}
+
+/* By its return KVM has where these MSIs lead, also if it is another thread that tells it, or
+ * can't: lw_split_install() does not wait for that one. */
+static int install(struct lw_split *s, const struct split_msi *msi, uint32_t count)
+{
+	int got;
+
+	do
+		got = lw_split_install(s);
+	while (got == 0 && is_owed(s, msi, count));
+	return got < 0 ? got : 0;
+}
+
 static int lead(struct lw_split *s, uint32_t gsi, const struct split_route *route)
 {
 	struct split_msi *msi;
@@ -90,7 +118,7 @@ static int lead(struct lw_split *s, uint32_t gsi, const struct split_route *rout
 		touch(s, msi->irqfd >= 0, FORCE_MSI);
 	}
 	pthread_mutex_unlock(&s->commit_lock);
-	return msi ? lw_split_settle(s) : -EINVAL;
+	return msi ? lw_split_tell(s, 0, install(s, msi, 1)) : -EINVAL;
 }
 
 int lw_split_msi_route(struct lw_split *split, uint32_t gsi, uint64_t address, uint32_t data)
@@ -153,7 +181,7 @@ static int begin_irqfd(struct lw_split *s, uint32_t gsi, int fd)
 		close(duplicate);
 		return err;
 	}
-	err = lw_split_install(s);
+	err = install(s, msi, 1);
 	if (err == 0)
 		err = tell_kvm(s, gsi, duplicate, 0);
 	if (err < 0) {
@@ -218,5 +246,5 @@ int lw_split_release(struct lw_split *split)
 	if (split->held)
 		split->held--;
 	pthread_mutex_unlock(&split->lock);
-	return lw_split_settle(split);
+	return lw_split_tell(split, 0, install(split, split->msi, split->msis));
 }

@@ -146,6 +146,8 @@ bool lw_split_due(const struct lw_split *s, uint32_t gsi);
 void lw_split_build(struct lw_split *s);
 /* KVM has it, or has it not. Under both locks. */
 void lw_split_built(struct lw_split *s, bool installed);
+/* Has KVM what it should of an MSI with an irqfd? With the commit mutex. */
+bool lw_split_msi_is_known(const struct split_msi *msi);
 /* A message to KVM: how many took it, or an errno as of lw_split_ioctl(). Under the lock. */
 int lw_split_signal(struct lw_split *s, const struct split_route *route);
 void lw_split_deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct lw_takers *takers);
@@ -159,8 +161,13 @@ int lw_split_settle(struct lw_split *s);
 /* The same at the end of a call that has an errno of its own to tell, which comes first: what else
  * there is stays for the next. */
 int lw_split_settle_after(struct lw_split *s, int err);
-/* Install and deliver alone: the errno of the commit, which nobody else is told. */
+/* What such a call returns where it has installed already, with `commit_err`. */
+int lw_split_tell(struct lw_split *s, int err, int commit_err);
+/* Install and deliver alone: 1 if this thread has installed something, 0 if not; or the errno of
+ * the commit, which nobody else is told. What another thread is installing is not waited for. */
 int lw_split_install(struct lw_split *s);
+/* Is a table to be installed though no pin's route is due? Under the lock. */
+bool lw_split_forced(const struct lw_split *s);
 bool lw_split_anything_due(const struct lw_split *s);
 /* lw_ioapic_retry() first. */
 int lw_split_retry_and_settle(struct lw_split *s);

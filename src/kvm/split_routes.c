@@ -192,9 +192,19 @@ static void add(struct lw_split *s, uint32_t gsi, const struct split_route *rout
 	e->u.msi.data = route->data;
 }
 
-static bool is_shown(const struct split_msi *msi)
+/* What KVM should have for an MSI's GSI. */
+static struct split_route shown(const struct split_msi *msi)
 {
-	return msi->irqfd >= 0 && msi->route.lo;
+	static const struct split_route none = {0};
+
+	return msi->irqfd >= 0 && msi->route.lo ? msi->route : none;
+}
+
+bool lw_split_msi_is_known(const struct split_msi *msi)
+{
+	struct split_route wanted = shown(msi);
+
+	return msi->irqfd < 0 || lw_split_same(&wanted, &msi->shown);
 }
 
 void lw_split_build(struct lw_split *s)
@@ -212,9 +222,12 @@ void lw_split_build(struct lw_split *s)
 		if (p->built.data)
 			add(s, n, &p->built);
 	}
-	for (uint32_t n = 0; n < s->msis; n++)
-		if (is_shown(&s->msi[n]))
-			add(s, s->pins + n, &s->msi[n].route);
+	for (uint32_t n = 0; n < s->msis; n++) {
+		struct split_route route = shown(&s->msi[n]);
+
+		if (route.lo)
+			add(s, s->pins + n, &route);
+	}
 }
 
 void lw_split_built(struct lw_split *s, bool installed)
@@ -232,7 +245,7 @@ void lw_split_built(struct lw_split *s, bool installed)
 		lw_split_refresh(s, n);
 	}
 	for (uint32_t n = 0; n < s->msis && installed; n++)
-		s->msi[n].shown = is_shown(&s->msi[n]) ? s->msi[n].route : (struct split_route){0};
+		s->msi[n].shown = shown(&s->msi[n]);
 }
 
 /* ---- delivery ---- */

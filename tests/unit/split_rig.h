@@ -52,8 +52,10 @@ static struct fake_kernel {
 	unsigned long fail_request;
 	int fail_in, fail_with;
 	bool fail_always;
-	/* While KVM_SET_GSI_ROUTING runs. */
+	/* While KVM_SET_GSI_ROUTING runs, which then fails with this; before an irqfd begins. */
 	void (*in_commit)(void);
+	int refuse;
+	void (*before_irqfd)(void);
 	/* What was seen. */
 	uint64_t commits, coincidences, ioctls, failures;
 	int irqfds;
@@ -137,6 +139,11 @@ static inline int fake_routing(const struct kvm_irq_routing *table)
 	}
 	if (fake.in_commit)
 		fake.in_commit();
+	if (fake.refuse) {
+		errno = fake.refuse;
+		fake.refuse = 0;
+		return -1;
+	}
 	pthread_mutex_lock(&fake.lock);
 	memcpy(fake.route, table->entries, table->nr * sizeof(fake.route[0]));
 	fake.routes = table->nr;
@@ -243,6 +250,8 @@ static inline int fake_ioctl(int fd, unsigned long request, unsigned long argume
 	case KVM_GET_LAPIC:
 		return fake_get_lapic(v, at);
 	case KVM_IRQFD:
+		if (fake.before_irqfd)
+			fake.before_irqfd();
 		fake.irqfds += ((struct kvm_irqfd *)at)->flags & KVM_IRQFD_FLAG_DEASSIGN ? -1 : 1;
 		return 0;
 	case KVM_INTERRUPT:

@@ -1,61 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The split backend's calls against each other, at every instant at which one of them holds no
- * lock: there the other thread's whole call comes in between. All of what threads share is behind
- * the locks, so these are all the places where it can.
+ * The split backend's calls against each other, at every instant between their locks.
  */
 #include "split_rig.h"
 
-#include <sched.h>
-#include <stdatomic.h>
+#include "instants.h"
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
-
-static _Thread_local uint32_t held;
-static _Thread_local pthread_mutex_t *outermost;
-static uint32_t instants;
-static uint32_t chosen; /* which instant, from 1; 0: none */
-static void (*intruder)(void);
-
-/* Another thread does not come past this mutex before it may. */
-static pthread_mutex_t *barrier;
-static _Thread_local bool stops;
-static atomic_bool stopped, may_go;
-
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-	if (stops && mutex == barrier) {
-		atomic_store(&stopped, true);
-		while (!atomic_load(&may_go))
-			sched_yield();
-	}
-	if (held++ == 0)
-		outermost = mutex;
-	return __real_pthread_mutex_lock(mutex);
-}
-
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
-{
-	int err = __real_pthread_mutex_unlock(mutex);
-
-	if (--held == 0 && intruder && ++instants == chosen) {
-		void (*act)(void) = intruder;
-
-		intruder = NULL;
-		act();
-	}
-	return err;
-}
-
 static int old_trigger, old_resample, new_trigger, new_resample;
 
-static void open_descriptors(void)
+static void open_round(void)
 {
+	rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
 	old_trigger = eventfd(0, EFD_CLOEXEC);
 	old_resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	new_trigger = eventfd(0, EFD_CLOEXEC);
@@ -63,38 +21,13 @@ static void open_descriptors(void)
 	assert_true(old_trigger >= 0 && old_resample >= 0 && new_trigger >= 0 && new_resample >= 0);
 }
 
-static void close_descriptors(void)
+static void close_round(void)
 {
+	rig_close();
 	close(old_trigger);
 	close(old_resample);
 	close(new_trigger);
 	close(new_resample);
-}
-
-/* Plays it with the other thread at each instant in turn: returns how many there were. */
-static uint32_t at_every_instant(void (*prepare)(void), void (*call)(void), void (*other)(void),
-				 void (*check)(void))
-{
-	uint32_t n = 1;
-	bool came;
-
-	do {
-		rig_open_with(SCAN_6_12, LW_SPLIT_FAST);
-		open_descriptors();
-		prepare();
-		instants = 0;
-		chosen = n++;
-		intruder = other;
-		call();
-		came = !intruder;
-		intruder = NULL;
-		if (!came)
-			other();
-		check();
-		rig_close();
-		close_descriptors();
-	} while (came);
-	return n - 2;
 }
 
 /* ---- what the threads do ---- */
