@@ -409,7 +409,7 @@ static void be_signalled(uint8_t what)
 			rig.event[what & 1][n] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		lw_user_attach(rig.user, gsi, source, rig.event[what & 1][0],
 			       rig.event[what & 1][1]);
-	} else if (what & 8 && nobody_busy()) {
+	} else if (what & 8) {
 		if (lw_user_detach(rig.user, gsi, source) == -ENOENT)
 			lw_user_attach(rig.user, gsi, source, rig.event[what & 1][0],
 				       rig.event[what & 1][1]);

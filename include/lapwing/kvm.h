@@ -223,8 +223,7 @@ int lw_split_msi_send(struct lw_split *split, uint64_t address, uint32_t data);
 int lw_split_msi_alloc(struct lw_split *split);
 
 /* Where it leads. KVM is told only of those with an irqfd, and knows when the call returns, but
- * between hold and release. -EINVAL (not an allocated MSI's GSI, or
- * lw_msi_decode()). */
+ * between hold and release. -EINVAL (not an allocated MSI's GSI, or lw_msi_decode()). */
 int lw_split_msi_route(struct lw_split *split, uint32_t gsi, uint64_t address, uint32_t data);
 
 /* It leads nowhere any more: what its irqfd signals is lost. -EINVAL. */

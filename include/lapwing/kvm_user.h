@@ -16,7 +16,7 @@
  *
  * Threads: "own thread" is the one that runs that vCPU. All else may be called by any thread at any
  * time, unless it says otherwise. Errors: 0, or what a call says, or a negative errno. Locks: one
- * for the chips and one for eventfds, which nest in nothing; ops run without either.
+ * for eventfds, and inside it or alone one for the chips; ops run without either.
  */
 #ifndef LAPWING_KVM_USER_H
 #define LAPWING_KVM_USER_H
@@ -114,21 +114,23 @@ int lw_user_msi(struct lw_user *user, uint64_t address, uint32_t data);
 
 /*
  * A device signals a pin by an eventfd, as with KVM's resampling irqfds: `trigger` asserts the
- * line's `source`, which becomes this eventfd's; the EOI, to a LAPIC or to the 8259s, lowers it and
- * signals `resample`. Through the second 8259 a spurious IRQ 15 may follow, since the line falls
- * only after the EOI. Level pins only. Both are duplicated; what their other ends do stops nobody
- * here, but as lw_split_attach() says. Returns 0; -EINVAL (gsi, source, no eventfd); -EBUSY (source
- * taken), -ENOSPC (too many), or what the C library gave.
+ * line's `source`, which becomes this eventfd's, in the I/O APIC and the 8259s, whatever the VMM
+ * has led that GSI to; the EOI, to a LAPIC or to the 8259s, lowers it and signals `resample`.
+ * Through the second 8259 a spurious IRQ 15 may follow, since the line falls only after the EOI.
+ * Level pins only. Both are duplicated; what their other ends do stops nobody here, but as
+ * lw_split_attach() says. Returns 0; -EINVAL (gsi, source, no eventfd); -EBUSY (source taken),
+ * -ENOSPC (too many), or what the C library gave.
  */
 int lw_user_attach(struct lw_user *user, uint32_t gsi, uint32_t source, int trigger, int resample);
 
-/* Lowers the line's source, which is free again, and closes the duplicates; what was not read stays
- * in the eventfd. With all vCPUs stopped and no lw_user_serve() under way. Returns 0, or -ENOENT
- * (nothing is attached there). */
+/* Lowers the line's source, which is free again, and closes the duplicates. What was read already
+ * is forgotten, what was not stays in the eventfd; whoever takes the source next has it to himself.
+ * Returns 0, or -ENOENT (nothing is attached there). */
 int lw_user_detach(struct lw_user *user, uint32_t gsi, uint32_t source);
 
-/* Readable while an attached eventfd has been signalled: poll it, then call lw_user_serve(), in one
- * thread at a time. That does not block, and returns how many it served. */
+/* Readable while an attached eventfd has been signalled: poll it, then call lw_user_serve(). That
+ * waits for none, and returns how many it served. One that can't be read is detached, and its errno
+ * returned. */
 int lw_user_poll_fd(const struct lw_user *user);
 int lw_user_serve(struct lw_user *user);
 

@@ -103,6 +103,10 @@ void lw_pic_write(struct lw_pic *pic, uint16_t port, uint32_t value, uint32_t wi
  */
 int lw_pic_line(struct lw_pic *pic, uint32_t pin, uint32_t source, bool level);
 
+/* The same for a caller who holds the lock already, as for more than one line at once. A line ends
+ * nothing, so there is nothing to tell afterwards. */
+int lw_pic_line_locked(struct lw_pic *pic, uint32_t pin, uint32_t source, bool level);
+
 /*
  * The processor acknowledges ("Interrupt sequence"): what requests with the highest priority goes
  * from IRR to ISR, or with automatic EOI straight out. Returns its vector for the VMM to inject.

@@ -533,13 +533,12 @@ void lw_pic_reset(struct lw_pic *p)
 	lw_pic_leave(p);
 }
 
-int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
+int lw_pic_line_locked(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
 {
 	uint32_t *sources;
 
 	if (pin >= LW_PIC_PINS || pin == LW_PIC_CASCADE_PIN || source >= LW_PIC_MAX_SOURCES)
 		return -EINVAL;
-	lw_pic_enter(p);
 	sources = &p->state.sources[pin];
 	if (level)
 		*sources |= 1u << source;
@@ -547,8 +546,17 @@ int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
 		*sources &= ~(1u << source);
 	drive(p, &p->state.chip[pin / CHIP_PINS], pin % CHIP_PINS, *sources != 0);
 	lw_pic_settle(p);
-	lw_pic_leave(p);
 	return 0;
+}
+
+int lw_pic_line(struct lw_pic *p, uint32_t pin, uint32_t source, bool level)
+{
+	int err;
+
+	lw_pic_enter(p);
+	err = lw_pic_line_locked(p, pin, source, level);
+	lw_pic_leave(p);
+	return err;
 }
 
 bool lw_pic_intr(struct lw_pic *p)

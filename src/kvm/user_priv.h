@@ -42,8 +42,9 @@ struct user_vcpu {
 };
 
 struct user_eventfd {
-	_Atomic(bool) used; /* set last */
+	bool used;
 	uint32_t gsi, source;
+	uint32_t generation; /* of this place: which attachment it is */
 	int trigger, resample;
 };
 
@@ -55,7 +56,7 @@ struct lw_user {
 	struct lw_eoi *eoi;
 	struct user_vcpu *vcpu;
 	pthread_mutex_t lock;       /* the chips' */
-	pthread_mutex_t event_lock; /* of what follows */
+	pthread_mutex_t event_lock; /* of what follows; before the chips' */
 	int epoll;
 	struct user_eventfd event[LW_USER_EVENTFDS];
 	struct lw_events events;
