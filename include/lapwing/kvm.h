@@ -138,9 +138,11 @@ int lw_split_handle(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
  * run->ready_for_interrupt_injection when it has injected. Own thread.
  *
  * A vector that KVM was given and has not begun to deliver is in no saved state, and nobody can ask
- * for it. A KVM_RUN that is ended by a signal has begun to; one that kvm_run.immediate_exit ends
- * has not, and nothing is injected if that is set by now. So whoever saves stops vCPU 0 by a
- * signal.
+ * for it. A KVM_RUN that is ended by a signal has begun to, unless the vCPU had halted in the
+ * kernel: that one only wakes it, and the next begins. One that kvm_run.immediate_exit ends never
+ * does, and nothing is injected if that is set by now. So whoever saves stops vCPU 0 by a signal
+ * that waits outside of KVM_RUN (KVM_SET_SIGNAL_MASK), and with it still pending and immediate_exit
+ * clear calls KVM_RUN once more, which ends at once, before KVM_GET_VCPU_EVENTS.
  */
 int lw_split_enter(struct lw_split *split, uint32_t vcpu, struct kvm_run *run);
 
