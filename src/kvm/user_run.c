@@ -9,7 +9,8 @@
 #define MP_ASKED (LW_USER_MP_NMI | LW_USER_MP_INIT | LW_USER_MP_SIPI | LW_USER_MP_VECTOR)
 #define MP_KNOWN (MP_ASKED | LW_USER_MP_WAITS | LW_USER_MP_HALTED | LW_USER_MP_IF)
 
-#define EXITS_OF_AN_ACCESS 16u
+/* KVM goes through 1,024 elements of a string at once: each read and written, each in two parts. */
+#define EXITS_OF_AN_ACCESS (1024u * 2u * 2u)
 
 /* KVM_SET_SIGNAL_MASK: in KVM_RUN the kick comes through; elsewhere it waits. */
 static int set_signal_mask(struct user_vcpu *v)
@@ -118,12 +119,13 @@ int lw_user_set_mp(struct lw_user *user, uint32_t vcpu, uint32_t mp)
 	return 0;
 }
 
-/* What the last exit left half done is done, lest it touch the registers that INIT sets. An access
- * may take more than one exit, a string of them as many as the guest says. */
+/* What the last exit left half done comes to an end, lest it touch the registers that INIT sets. An
+ * access may take more than one exit, and those of a string are many. Nobody serves them: what they
+ * write reaches no device, and what they read is nothing. */
 static void complete_exit(struct user_vcpu *v)
 {
 	v->run->immediate_exit = 1;
-	for (unsigned n = 0; n < EXITS_OF_AN_ACCESS; n++)
+	for (unsigned n = 0; n <= EXITS_OF_AN_ACCESS; n++)
 		if (user_ioctl(v->user, v->fd, KVM_RUN, NULL) < 0)
 			break;
 	v->run->immediate_exit = 0;
