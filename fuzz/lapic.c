@@ -157,7 +157,7 @@ static void post(struct input *in)
 	uint8_t what = in_byte(in), vector = some_vector(in);
 	enum lw_post answer = lw_lapic_post(rig.lapic, vector, what & 1);
 
-	fuzz_same("whether a post is taken", answer != LW_POST_REFUSED,
+	fuzz_same("whether a post is taken", answer < LW_POST_REFUSED,
 		  naive_lapic_post(&rig.naive, vector, what & 1));
 }
 

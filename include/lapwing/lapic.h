@@ -117,17 +117,19 @@ int lw_lapic_set_base(struct lw_lapic *lapic, uint64_t value);
 
 /* What lw_lapic_post() answers. */
 enum lw_post {
-	LW_POST_QUIET = 0,  /* taken; somebody has already been told to kick the owner */
-	LW_POST_NOTIFY = 1, /* taken; the caller owes the owner a kick */
-	LW_POST_REFUSED = 2 /* not taken: the LAPIC is disabled, or the vector is below 16 */
+	LW_POST_QUIET = 0,   /* taken; somebody has already been told to kick the owner */
+	LW_POST_NOTIFY = 1,  /* taken; the caller owes the owner a kick */
+	LW_POST_REFUSED = 2, /* not taken: the LAPIC is disabled, or the vector is below 16 */
+	LW_POST_ILLEGAL = 3  /* the same for such a vector; the caller owes a kick, for LVT error */
 };
 
 /*
  * Post an interrupt: from any thread, wait-free (three atomic instructions, none in a loop).
  *
  * The vector becomes pending in a request map that the owner merges into IRR; a vector already
- * there coalesces. Does not kick: on LW_POST_NOTIFY the caller must make the owner leave guest mode
- * or wake it, or send a posted-interrupt notification. Does not look at priorities.
+ * there coalesces. Does not kick: on LW_POST_NOTIFY, and on LW_POST_ILLEGAL, the caller must make
+ * the owner leave guest mode or wake it, or send a posted-interrupt notification. Does not look at
+ * priorities.
  *
  * `level` becomes the vector's TMR bit at the merge; if an edge and a level of one vector are
  * merged at once their order is unknown, and TMR is set.

@@ -86,8 +86,8 @@ bool lw_chip_post(const struct lw_chip *c, uint32_t vcpu, uint8_t vector, bool l
 {
 	enum lw_post answer = lw_lapic_post(lapic(c, vcpu), vector, level);
 
-	if (answer == LW_POST_REFUSED) {
-		if (vector < LW_FIRST_VECTOR && lw_lapic_accepts(lapic(c, vcpu)))
+	if (answer >= LW_POST_REFUSED) {
+		if (answer == LW_POST_ILLEGAL)
 			lw_chip_notify(c, vcpu); /* LVT error may have become pending */
 		return false;
 	}

@@ -143,13 +143,16 @@ uint32_t lw_lapic_id(const struct lw_lapic *l)
 	return is_x2apic(l) ? load(l->shared.id) : load(l->shared.id) & 0xffu;
 }
 
-static enum lw_post refuse(struct lw_lapic *l, uint8_t vector)
+/* As long as the bit stays nobody has looked, and whoever set it owes the kick. */
+static LW_COLD enum lw_post refuse(struct lw_lapic *l, uint8_t vector)
 {
-	if (lw_lapic_accepts(l) && vector < LW_FIRST_VECTOR) {
-		lw_lapic_log(l, ESR_RECEIVED_ILLEGAL);
-		atomic_fetch_or_explicit(&l->shared.dirty, DIRTY_ERRORS, memory_order_release);
-	}
-	return LW_POST_REFUSED;
+	uint32_t before;
+
+	if (!lw_lapic_accepts(l) || vector >= LW_FIRST_VECTOR)
+		return LW_POST_REFUSED;
+	lw_lapic_log(l, ESR_RECEIVED_ILLEGAL);
+	before = atomic_fetch_or_explicit(&l->shared.dirty, DIRTY_ERRORS, memory_order_release);
+	return before & DIRTY_ERRORS ? LW_POST_REFUSED : LW_POST_ILLEGAL;
 }
 
 /*

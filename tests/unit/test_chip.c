@@ -360,10 +360,16 @@ static void an_illegal_vector_interrupts_by_lvt_error(void **state)
 	lw_lapic_write(lapic(1), LW_LAPIC_LVT_ERROR, 0xe1);
 	assert_int_equal(msi(1, 7), 0);
 	assert_int_equal(rig.notices, 1);
+	assert_int_equal(msi(1, 7), 0);
+	assert_int_equal(msi(1, 8), 0);
+	assert_int_equal(rig.notices, 1); /* it knows */
 	assert_int_equal(take(1), 0xe1);
+	lw_lapic_eoi(lapic(1));
+	assert_int_equal(msi(1, 7), 0);
+	assert_int_equal(rig.notices, 2);
 	lw_lapic_write(lapic(1), LW_LAPIC_SVR, 0xff);
 	assert_int_equal(msi(1, 7), 0);
-	assert_int_equal(rig.notices, 1); /* disabled, it notes nothing */
+	assert_int_equal(rig.notices, 2); /* disabled, it notes nothing */
 }
 
 /* In an RTE start-up's encoding is reserved: a pin starts no processor. */

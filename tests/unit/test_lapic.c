@@ -171,7 +171,7 @@ static void a_software_disabled_lapic_takes_nothing(void **state)
 static void vectors_below_16_are_refused_and_noted_in_esr(void **state)
 {
 	(void)state;
-	assert_int_equal(lw_lapic_post(l, 15, false), LW_POST_REFUSED);
+	assert_int_equal(lw_lapic_post(l, 15, false), LW_POST_ILLEGAL);
 	assert_int_equal(lw_lapic_post(l, 0, true), LW_POST_REFUSED);
 	assert_int_equal(lw_lapic_post(l, 16, false), LW_POST_NOTIFY);
 	assert_int_equal(lw_lapic_read(l, LW_LAPIC_ESR), 0);

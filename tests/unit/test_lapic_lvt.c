@@ -313,7 +313,7 @@ static void a_posters_error_is_raised_when_the_owner_looks(void **state)
 {
 	(void)state;
 	put(LW_LAPIC_LVT_ERROR, 0xe1);
-	assert_int_equal(lw_lapic_post(l, 3, false), LW_POST_REFUSED);
+	assert_int_equal(lw_lapic_post(l, 3, false), LW_POST_ILLEGAL);
 	assert_int_equal(lw_lapic_post(l, 3, false), LW_POST_REFUSED);
 	assert_int_equal(lw_lapic_pending(l), 0xe1);
 	assert_int_equal(lw_lapic_accept(l), 0xe1);
