@@ -58,7 +58,7 @@ static int commit(struct lw_split *s)
 		return 1;
 	}
 	why = s->force;
-	s->force = 0;
+	s->force &= FORCE_ALL; /* until KVM has one */
 	lw_split_build(s);
 	pthread_mutex_unlock(&s->lock);
 
@@ -68,6 +68,7 @@ static int commit(struct lw_split *s)
 	pthread_mutex_lock(&s->lock);
 	lw_split_built(s, err == 0);
 	if (err == 0) {
+		s->force &= ~(why & FORCE_ALL);
 		count(s, why);
 	} else {
 		s->counters.failed++;

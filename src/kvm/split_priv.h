@@ -72,7 +72,7 @@ enum split_force {
 	FORCE_MSI = 1u << 1,      /* an MSI's route changed: waits for lw_split_release() */
 	FORCE_RECOMMIT = 1u << 2, /* a stale vector */
 	FORCE_LEFT = 1u << 3,     /* a route that was left over */
-	FORCE_ALL = 1u << 4,      /* KVM's table is unknown: deliver nothing by a route */
+	FORCE_ALL = 1u << 4,      /* KVM's table is unknown, until it has one: deliver nothing */
 	FORCE_IRQFD = 1u << 5,    /* an irqfd is about to begin: waits for nothing */
 };
 

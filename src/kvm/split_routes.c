@@ -240,7 +240,8 @@ void lw_split_built(struct lw_split *s, bool installed)
 		p->flags &= (uint8_t)~BUILDING;
 		if (installed)
 			p->committed = p->built;
-		else
+		/* A reset meanwhile wants what has just been installed to go. */
+		if (!installed || (p->flags & DROP && p->seen & LW_RTE_MASK))
 			p->flags |= DUE;
 		lw_split_refresh(s, n);
 	}

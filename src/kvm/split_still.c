@@ -105,11 +105,17 @@ int lw_split_reconcile_vcpu(struct lw_split *split, uint32_t vcpu)
 
 /* ---- reset and restore ---- */
 
+/* A device's thread may be giving KVM a table meanwhile. */
+static void set_flags(struct split_pin *p, uint8_t flags)
+{
+	p->flags = (p->flags & BUILDING) | flags;
+}
+
 static void forget_stale(struct lw_split *s)
 {
 	s->epoch++;
 	for (uint32_t n = 0; n < s->pins; n++)
-		s->pin[n].flags = 0;
+		set_flags(&s->pin[n], 0);
 }
 
 int lw_split_reset(struct lw_split *split)
@@ -121,7 +127,7 @@ int lw_split_reset(struct lw_split *split)
 	pthread_mutex_lock(&split->lock);
 	forget_stale(split);
 	for (uint32_t n = 0; n < split->pins; n++) {
-		split->pin[n].flags = DROP | DUE;
+		set_flags(&split->pin[n], DROP | DUE);
 		lw_split_refresh(split, n);
 	}
 	pthread_mutex_unlock(&split->lock);
@@ -147,7 +153,7 @@ static void rebuild(struct lw_split *s, uint32_t gsi)
 	struct lw_ioapic_record record;
 
 	p->seen = lw_ioapic_rte_locked(s->io, gsi);
-	p->flags = DUE;
+	set_flags(p, DUE);
 	p->committed = (struct split_route){0};
 	if (lw_ioapic_record_locked(s->io, gsi, &record)) {
 		p->delivered = lw_split_rte_msg(s, p->seen);

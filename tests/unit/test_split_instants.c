@@ -331,6 +331,81 @@ static void any_two_calls_lose_nothing(void **state)
 	assert_true(places > 1000);
 }
 
+/* ---- while KVM is given a table ---- */
+
+static pthread_t meanwhile;
+static void (*done_meanwhile)(void);
+static atomic_bool is_over;
+
+static void *do_it(void *unused)
+{
+	(void)unused;
+	is_watched = true;
+	done_meanwhile();
+	atomic_store(&is_over, true);
+	return NULL;
+}
+
+/* Another thread's call, to its end or to where it waits for the commit's. */
+static void start_another(void)
+{
+	fake.in_commit = NULL;
+	atomic_store(&is_over, false);
+	atomic_store(&waits, false);
+	assert_int_equal(pthread_create(&meanwhile, NULL, do_it, NULL), 0);
+	while (!atomic_load(&is_over) && !atomic_load(&waits))
+		sched_yield();
+}
+
+static void reset(void)
+{
+	assert_int_equal(lw_split_reset(split), 0);
+}
+
+static void a_reset_takes_back_what_is_being_installed(void **state)
+{
+	(void)state;
+	open_round();
+	done_meanwhile = reset;
+	fake.in_commit = start_another;
+	alarm(20);
+	assert_int_equal(program(5, rte_to(0, V)), 0);
+	assert_int_equal(pthread_join(meanwhile, NULL), 0);
+	alarm(0);
+	assert_int_equal(routed(5), 0);
+	pin_5_works();
+	close_round();
+}
+
+static void end_and_look(void)
+{
+	start_another();
+	assert_false(bit(fake.vcpu[0].irr, V));
+}
+
+static void end_pin_5(void)
+{
+	assert_int_equal(lw_split_eoi(split, 0, V), LW_EOI_NECESSARY);
+}
+
+/* What a restored record says is what KVM has only once the table is installed. */
+static void nothing_is_delivered_while_kvms_table_is_unknown(void **state)
+{
+	(void)state;
+	open_round();
+	in_service();
+	fake.routes = 0;
+	line(5, true);
+	done_meanwhile = end_pin_5;
+	fake.in_commit = end_and_look;
+	alarm(20);
+	assert_int_equal(lw_split_restored(split), 0);
+	assert_int_equal(pthread_join(meanwhile, NULL), 0);
+	alarm(0);
+	assert_true(bit(fake.vcpu[0].irr, V));
+	close_round();
+}
+
 /* ---- a guest without rest ---- */
 
 static pthread_t another;
@@ -388,6 +463,8 @@ int main(void)
 		cmocka_unit_test(a_detached_source_does_not_stay_asserted),
 		cmocka_unit_test(who_takes_a_source_over_is_told),
 		cmocka_unit_test(any_two_calls_lose_nothing),
+		cmocka_unit_test(a_reset_takes_back_what_is_being_installed),
+		cmocka_unit_test(nothing_is_delivered_while_kvms_table_is_unknown),
 		cmocka_unit_test(a_guest_without_rest_keeps_no_thread),
 	};
 
