@@ -170,7 +170,8 @@ int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte);
  */
 int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level);
 
-/* Whether this pin's resolution is told to ops->resample. 0 or -EINVAL. */
+/* Whether this pin's resolution is told to ops->resample: every one from now on, and where the EOI
+ * policy does not know yet, one that has been. 0 or -EINVAL. */
 int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on);
 
 /*

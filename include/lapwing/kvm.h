@@ -75,7 +75,8 @@ struct lw_split_ops {
 	void (*resample)(void *ctx, uint32_t gsi);
 	/* As in struct lw_ioapic_ops: call lw_split_resume() some 10 ms later. */
 	void (*storm)(void *ctx, uint32_t gsi);
-	/* Nanoseconds of a clock that never goes back. Null: CLOCK_MONOTONIC. */
+	/* Nanoseconds of a clock that never goes back. Called under the I/O APIC's lock, and must
+	 * not call the backend. Null: CLOCK_MONOTONIC. */
 	uint64_t (*now)(void *ctx);
 };
 
@@ -201,8 +202,7 @@ int lw_split_attach(struct lw_split *split, uint32_t gsi, uint32_t source, int t
 		    int resample);
 
 /* Lowers the line's source and closes the duplicates. What was read already is forgotten, what was
- * not stays in the eventfd; whoever takes the source next has it to himself. -EINVAL, -ENOENT. Not
- * from ops->resample. */
+ * not stays in the eventfd; whoever takes the source next has it to himself. -EINVAL, -ENOENT. */
 int lw_split_detach(struct lw_split *split, uint32_t gsi, uint32_t source);
 
 /* Readable while some attached eventfd has been signalled: poll it, in an event loop or a thread of

@@ -387,25 +387,25 @@ int lw_ioapic_line_locked(struct lw_ioapic *io, uint32_t pin, uint32_t source, b
 	return 0;
 }
 
-static LW_APART int line_under_lock(struct lw_ioapic *io, struct lw_pin *p, uint32_t source,
-				    bool level)
+static LW_APART int line_under_lock(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
 {
+	int err;
+
 	enter(io);
-	if (drive(p, source, level))
-		line_turned(io, p);
+	err = lw_ioapic_line_locked(io, pin, source, level);
 	leave(io);
-	return 0;
+	return err;
 }
 
 int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
 {
 	struct lw_pin *p;
 
+	if (io->ops->lock)
+		return line_under_lock(io, pin, source, level);
 	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
 		return -EINVAL;
 	p = &io->pin[pin];
-	if (io->ops->lock)
-		return line_under_lock(io, p, source, level);
 	if (!drive(p, source, level))
 		return 0;
 	if (level && !p->flags) {
@@ -426,7 +426,10 @@ int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on)
 		return -EINVAL;
 	enter(io);
 	p = &io->pin[pin];
-	/* First, for whoever begins to listen is told nothing of an EOI that has been. */
+	/* First, for whoever begins to listen is told nothing of an EOI that is known to have been.
+	 * Where the owner is yet to be asked he may be told of one all the same: nobody knows
+	 * whether it came before this or after, and to be told once too often costs a sample.
+	 */
 	if (p->flags & LET_GO)
 		lw_pin_recall(io, p);
 	if (on)

@@ -9,7 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 
-static int trigger, resample;
+static int trigger, resample, told;
 
 static int setup(void **state)
 {
@@ -50,6 +50,38 @@ static void one_interrupt(int found)
 	assert_int_equal(fake_accept(0), V);
 	assert_int_equal(guest_eoi(0), found);
 	assert_false(remote_irr(5));
+}
+
+static void detach_both(void *ctx, uint32_t gsi)
+{
+	(void)ctx;
+	assert_int_equal(lw_split_detach(split, gsi, 0), 0);
+	assert_int_equal(lw_split_notify(split, gsi, false), 0);
+	told++;
+}
+
+static void a_resampler_may_detach_what_it_hears_of(void **state)
+{
+	static const struct lw_split_ops ops = {.resample = detach_both};
+	struct lw_split_config config = rig_config(LW_SPLIT_FAST);
+
+	(void)state;
+	rig_close();
+	fake_reset(SCAN_6_12);
+	config.ops = &ops;
+	rig_open(&config);
+	told = 0;
+	assert_int_equal(lw_split_attach(split, 5, 0, trigger, resample), 0);
+	assert_int_equal(lw_split_notify(split, 5, true), 0);
+	one_interrupt(LW_EOI_NECESSARY);
+	assert_int_equal(told, 1);
+	assert_int_equal(count_of(resample), 1);
+	assert_int_equal(lw_split_detach(split, 5, 0), -ENOENT);
+	line(5, true);
+	assert_int_equal(fake_accept(0), V);
+	line(5, false);
+	assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+	assert_int_equal(told, 1);
 }
 
 static void a_peer_that_fills_it_meanwhile_stops_nobody(void **state)
@@ -179,6 +211,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		CASE(a_resampler_may_detach_what_it_hears_of),
 		CASE(a_peer_that_fills_it_meanwhile_stops_nobody),
 		CASE(one_that_stays_full_is_told_again),
 		CASE(without_asynchronous_io_a_full_one_is_left),
