@@ -29,8 +29,8 @@ struct user_vcpu {
 	struct kvm_run *run;
 	struct kvm_sregs reset_sregs;
 	struct kvm_regs reset_regs;
-	pthread_t thread;
-	pid_t tid;
+	_Atomic(pthread_t) thread;
+	_Atomic(pid_t) tid;
 	_Atomic(bool) bound; /* the two above are set */
 	timer_t alarm;
 	_Atomic(int) where;      /* enum user_where */
@@ -61,6 +61,13 @@ struct lw_user {
 	struct user_eventfd event[LW_USER_EVENTFDS];
 	struct lw_events events;
 };
+
+/* For docs/concurrency.md, K4 and K5: from here on whoever has something for this vCPU kicks it. */
+static inline void user_go_inside(struct user_vcpu *v)
+{
+	atomic_store_explicit(&v->where, USER_INSIDE, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
 
 /* user.c */
 int user_ioctl(const struct lw_user *user, int fd, unsigned long request, void *argument);

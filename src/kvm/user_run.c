@@ -235,7 +235,7 @@ static void sleep_until_kicked(struct user_vcpu *v)
 
 	sigemptyset(&kick);
 	sigaddset(&kick, v->user->config.kick);
-	atomic_store(&v->where, USER_INSIDE);
+	user_go_inside(v);
 	lw_chip_enter(chip, v->number);
 	if (must_wake(v)) {
 		v->halted = false;
@@ -256,7 +256,7 @@ static int enter_guest(struct user_vcpu *v)
 	struct lw_lapic *lapic = lw_chip_lapic(chip, v->number);
 	int err, result = 0;
 
-	atomic_store(&v->where, USER_INSIDE);
+	user_go_inside(v);
 	lw_chip_enter(chip, v->number);
 	err = inject(v);
 	v->run->cr8 = lw_lapic_cr8(lapic);
