@@ -193,7 +193,8 @@ static void enable(uint32_t vcpu, uint32_t how)
 
 static bool may_enable(uint32_t vcpu, uint32_t how)
 {
-	return !lw_lapic_accepts(apic(vcpu)) || lw_lapic_suppresses(apic(vcpu)) != (how != 0);
+	return !in_guest(vcpu) &&
+	       (!lw_lapic_accepts(apic(vcpu)) || lw_lapic_suppresses(apic(vcpu)) != (how != 0));
 }
 
 static void eoi_register(uint32_t vector, uint32_t unused)

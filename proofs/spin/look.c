@@ -12,13 +12,24 @@ static bool is_held(uint32_t vcpu, uint8_t vector)
 	       lw_set_test(world.eoi->vcpu[vcpu].handed, vector);
 }
 
+/* A pin that was refused waits for somebody to take it, and is tried again as soon as there is. */
+static bool somebody_takes(const struct lw_msg *msg)
+{
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++)
+		if (lw_lapic_matches(apic(n), msg) && lw_lapic_accepts(apic(n)))
+			return true;
+	return false;
+}
+
 /* An asserted, unmasked pin is in flight to somebody who will end it, or about to be delivered. */
 static bool is_dead(uint32_t pin)
 {
 	const struct lw_pin *p = &io()->pin[GSI_0 + pin];
 
-	if (!p->msg.level || p->rte & LW_RTE_MASK || !p->sources || p->flags & REFUSED)
+	if (!p->msg.level || p->rte & LW_RTE_MASK || !p->sources)
 		return false;
+	if (p->flags & REFUSED)
+		return somebody_takes(&p->msg);
 	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
 		if (atomic_load(&world.eoi->vcpu[n].requests) & REQUEST_ASK)
 			return false;

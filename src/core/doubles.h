@@ -18,6 +18,7 @@ enum lw_rule {
 	LW_RULE_INIT,                /* 6: INIT resolves the vCPU's records */
 	LW_RULE_KEEP_COSTLY,         /* 7: on hardware, let go only in credit */
 	LW_RULE_MATCH_DELIVERED,     /* an EOI is matched against what was delivered */
+	LW_RULE_RETRY,               /* a pin that was refused is tried again when LAPICs change */
 	LW_RULES
 };
 

@@ -453,7 +453,7 @@ void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
 
 void lw_ioapic_retry_locked(struct lw_ioapic *io)
 {
-	for (uint32_t n = 0; n < io->pins && io->refused; n++)
+	for (uint32_t n = 0; n < io->pins && io->refused && !LW_LEFT_OUT(LW_RULE_RETRY); n++)
 		if (io->pin[n].flags & REFUSED)
 			lw_pin_service(io, &io->pin[n]);
 }
