@@ -34,7 +34,7 @@ static void enter(uint32_t vcpu, uint32_t unused)
 static bool is_out(uint32_t vcpu, uint32_t unused)
 {
 	(void)unused;
-	return !in_guest(vcpu) && !world.out.kicked[vcpu];
+	return !in_guest(vcpu) && !world.out.kicked[vcpu] && !world.out.halted[vcpu];
 }
 
 static void leave(uint32_t vcpu, uint32_t unused)
@@ -42,6 +42,7 @@ static void leave(uint32_t vcpu, uint32_t unused)
 	(void)unused;
 	world.out.kicked[vcpu] = false;
 	lw_chip_exit(world.chip, vcpu);
+	world.out.halted[vcpu] = world.halts && lw_chip_pending(world.chip, vcpu) < 0;
 }
 
 static bool may_leave(uint32_t vcpu, uint32_t unused)
@@ -57,12 +58,11 @@ static void take(uint32_t vcpu, uint32_t unused)
 	lw_lapic_accept(apic(vcpu));
 }
 
-static bool may_take(uint32_t vcpu, uint32_t unused)
+bool world_has_pending(uint32_t vcpu)
 {
 	const struct lw_lapic *l = apic(vcpu);
 	int best = lw_set_highest(l->own.irr), top = lw_set_highest(l->own.isr);
 
-	(void)unused;
 	for (uint32_t n = 0; n < POSTED_WORDS; n++) {
 		uint64_t set[LW_SET_WORDS] = {0};
 		int posted;
@@ -71,16 +71,30 @@ static bool may_take(uint32_t vcpu, uint32_t unused)
 		posted = lw_set_highest(set);
 		best = posted > best ? posted : best;
 	}
-	return best >> 4 > top >> 4 && in_guest(vcpu) == world.hardware;
+	return best >> 4 > top >> 4;
 }
 
-/* Of several takers the first ends the delivery for all. */
+static bool may_take(uint32_t vcpu, uint32_t unused)
+{
+	(void)unused;
+	return in_guest(vcpu) == world.hardware && world_has_pending(vcpu);
+}
+
+/* Of several takers the first ends the delivery for all. What is suppressed ends nothing; what is
+ * handed over has not come yet. */
 static void ended_by(uint32_t pin, uint32_t vcpu)
 {
-	if (io()->pin[GSI_0 + pin].flags & SEVERAL)
-		world.out.sent[pin].to = 0;
+	uint8_t bit = (uint8_t)(1u << vcpu);
+
+	if (lw_set_test(world.eoi->vcpu[vcpu].handed, world.out.sent[pin].vector))
+		return;
+	if (lw_lapic_suppresses(apic(vcpu)))
+		world.out.sent[pin].muted |= world.out.sent[pin].to & bit;
+	else if (io()->pin[GSI_0 + pin].flags & SEVERAL)
+		world_end(pin);
 	else
-		world.out.sent[pin].to &= (uint8_t) ~(1u << vcpu);
+		world.out.sent[pin].muted &= (uint8_t)~bit;
+	world.out.sent[pin].to &= (uint8_t)~bit;
 }
 
 /* The EOI of a sent delivery has been, seen or not, if its vector is not pending again. */
@@ -135,7 +149,7 @@ static void write_low(uint32_t pin, uint32_t how)
 
 	credit_routes(pin);
 	if (how & EDGE)
-		world.out.sent[pin].to = 0; /* the flip ends it */
+		world_end(pin); /* the flip does */
 	lw_ioapic_write(io(), 0x10 + 2 * (GSI_0 + pin), low);
 	credit_routes(pin);
 }
@@ -164,14 +178,17 @@ static bool high_differs(uint32_t pin, uint32_t dest)
 
 static void forget(uint32_t vcpu)
 {
-	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
+	for (uint32_t pin = 0; pin < WORLD_PINS; pin++) {
 		world.out.sent[pin].to &= (uint8_t) ~(1u << vcpu);
+		world.out.sent[pin].muted &= (uint8_t) ~(1u << vcpu);
+	}
 }
 
 static void init(uint32_t vcpu, uint32_t unused)
 {
 	(void)unused;
 	forget(vcpu);
+	world.out.halted[vcpu] = false;
 	lw_chip_init_vcpu(world.chip, vcpu);
 }
 
@@ -185,15 +202,15 @@ static bool may_init(uint32_t vcpu, uint32_t unused)
 static void enable(uint32_t vcpu, uint32_t how)
 {
 	for (uint32_t pin = 0; how && pin < WORLD_PINS; pin++)
-		if (io()->pin[GSI_0 + pin].flags & DOUBTED)
-			world.out.sent[pin].to = 0;
+		if (io()->pin[GSI_0 + pin].flags & DOUBTED && io()->pin[GSI_0 + pin].vcpu == vcpu)
+			world_end(pin);
 	lw_lapic_write(apic(vcpu), LW_LAPIC_SVR,
 		       LW_SVR_ENABLE | 0xff | (how ? LW_SVR_SUPPRESS : 0));
 }
 
 static bool may_enable(uint32_t vcpu, uint32_t how)
 {
-	return !in_guest(vcpu) &&
+	return !in_guest(vcpu) && !world.out.halted[vcpu] &&
 	       (!lw_lapic_accepts(apic(vcpu)) || lw_lapic_suppresses(apic(vcpu)) != (how != 0));
 }
 
@@ -209,7 +226,7 @@ static void eoi_register(uint32_t vector, uint32_t unused)
 
 		open[pin] = p->flags & RECORD && p->vector == value;
 		if (open[pin] || (p->flags & RECORD && p->msg.vector == value))
-			world.out.sent[pin].to = 0; /* the register ends it */
+			world_end(pin); /* the register does */
 	}
 	lw_ioapic_mmio_write(io(), 0x40, &value, sizeof(value));
 	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
@@ -257,6 +274,8 @@ void world_list_events(void)
 		world_add(n ? "eoi1" : "eoi0", eoi, serves, n, 0);
 		if (world_has("msi"))
 			world_add(n ? "msi1" : "msi0", msi, always, n, 0);
+		if (world_has("msi-b"))
+			world_add(n ? "msi1=b" : "msi0=b", msi, always, n, 1);
 		if (world_has("init")) {
 			world_add(n ? "init1" : "init0", init, may_init, n, 0);
 			world_add(n ? "enable1" : "enable0", enable, may_enable, n, 0);
@@ -299,8 +318,6 @@ struct ended world_act(unsigned n)
 	if (e->act == eoi)
 		ended = what_ends(e->a);
 	e->act(e->a, e->b);
-	if (e->act == enable && e->b)
-		world.given |= LW_GIVEN_SUPPRESSION;
 	return ended;
 }
 

@@ -21,6 +21,21 @@ static bool somebody_takes(const struct lw_msg *msg)
 	return false;
 }
 
+/* Its EOI was suppressed. */
+static bool waits_for_register(uint32_t pin)
+{
+	return world.out.sent[pin].muted && io()->pin[GSI_0 + pin].flags & RECORD;
+}
+
+/* Where its vector is will be looked at; or its record waits for the EOI of an MSI of the same
+ * vector: `lazy` may be late by that, docs/policies.md. */
+static bool is_asked(const struct lw_pin *p, uint32_t vcpu)
+{
+	if (!(p->flags & RECORD) || (p->vcpu != vcpu && !(p->flags & SEVERAL)))
+		return false;
+	return lw_set_test(world.eoi->vcpu[vcpu].asked, p->vector) || is_held(vcpu, p->vector);
+}
+
 /* An asserted, unmasked pin is in flight to somebody who will end it, or about to be delivered. */
 static bool is_dead(uint32_t pin)
 {
@@ -30,18 +45,13 @@ static bool is_dead(uint32_t pin)
 		return false;
 	if (p->flags & REFUSED)
 		return somebody_takes(&p->msg);
-	for (uint32_t n = 0; n < WORLD_VCPUS; n++) {
-		if (atomic_load(&world.eoi->vcpu[n].requests) & REQUEST_ASK)
+	if (waits_for_register(pin))
+		return false;
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++)
+		if ((world.out.sent[pin].to & 1u << n && is_held(n, world.out.sent[pin].vector)) ||
+		    is_asked(p, n))
 			return false;
-		if (world.out.sent[pin].to & 1u << n && is_held(n, world.out.sent[pin].vector))
-			return false;
-		/* By an MSI of the same vector: `lazy` may be late by that, docs/policies.md. */
-		if (p->flags & RECORD && is_held(n, p->vector))
-			return false;
-		if (lw_lapic_suppresses(apic(n)))
-			return false; /* its EOI resolves nothing; the EOI register will */
-	}
-	return !(world.given & LW_GIVEN_SUPPRESSION);
+	return true;
 }
 
 static bool is_quiet(void)
@@ -86,7 +96,7 @@ void world_charge(const struct lw_eoi_counters *before, const struct ended *ende
 	struct lw_eoi_counters now = lw_eoi_counters(world.eoi);
 	int n = ended->vector < 0 ? -1 : world_vector((uint8_t)ended->vector);
 
-	if (now.superfluous == before->superfluous || n < 0 || world.given)
+	if (now.superfluous == before->superfluous || n < 0)
 		return;
 	if (!world.out.credit[ended->vcpu][n])
 		world_breaks("more superfluous exits than deliveries and changes of a route");
@@ -124,14 +134,29 @@ void world_keep_books(const struct lw_eoi_counters *before, const struct ended *
 		world_breaks("letting go has cost more than it gained");
 }
 
+/* Who has halted would have been woken. */
+static void look_for_sleepers(void)
+{
+	for (uint32_t n = 0; n < WORLD_VCPUS; n++)
+		if (world.out.halted[n] &&
+		    (world_has_pending(n) ||
+		     atomic_load(&world.eoi->vcpu[n].requests) & (REQUEST_HAND | REQUEST_ASK)))
+			world_breaks("an EOI is lost: a vCPU sleeps on");
+}
+
 void world_look(void)
 {
+	unsigned given = 0;
 	struct broken why;
 
 	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
 		if (is_dead(pin))
 			world_breaks("an EOI is lost: an asserted pin waits for nothing");
+	look_for_sleepers();
 	look_for_stale();
-	if (world.promises && !lw_chip_holds(world.chip, world.eoi, world.given, &why))
+	for (uint32_t pin = 0; pin < WORLD_PINS; pin++)
+		if (waits_for_register(pin))
+			given = LW_GIVEN_SUPPRESSION;
+	if (world.promises && !lw_chip_holds(world.chip, world.eoi, given, &why))
 		world_breaks(why.rule);
 }

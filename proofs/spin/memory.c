@@ -5,14 +5,14 @@
 /* What governs the future. */
 static struct digest {
 	uint16_t pair[WORLD_VCPUS][WORLD_VECTORS];
-	uint8_t vcpu[WORLD_VCPUS][3];
+	uint8_t vcpu[WORLD_VCPUS][4];
 	uint16_t flags[WORLD_PINS];
 	uint8_t pin[WORLD_PINS][3];
 } digest;
 
 _Static_assert(sizeof(digest) <= WORLD_DIGEST, "all of the digest is compared");
 
-#define RANGES        14
+#define RANGES        13
 #define FROM_TO(f, t) ((size_t)((unsigned char *)(t) - (unsigned char *)(f)))
 
 /* The n-th range that changes. Of the I/O APIC, not the pins and vectors that nobody uses. */
@@ -50,13 +50,9 @@ static void *range(unsigned n, size_t *size)
 	case 10:
 		*size = sizeof(world.out);
 		return &world.out;
-	case 11:
-	case 12:
+	default:
 		*size = sizeof(struct pair) * (world_vectors[1] - world_vectors[0] + 1u);
 		return pair(world.chip, n - 11, world_vectors[0]);
-	default:
-		*size = sizeof(world.given);
-		return &world.given;
 	}
 }
 
@@ -112,10 +108,11 @@ static void renew_digest(void)
 		d[0] = (uint8_t)(atomic_load(&e->mode) | atomic_load(&e->requests) << 2 |
 				 bit(world.out.kicked[n], 5) | bit(lw_lapic_accepts(apic(n)), 6) |
 				 bit(lw_lapic_suppresses(apic(n)), 7));
-		d[1] = (uint8_t)(e->balance & 0xf);
+		d[1] = (uint8_t)(world_has("blind") ? 0 : e->balance & 0xf);
 		if (!n)
 			d[1] |= (uint8_t)((world.out.overspent | world.out.ledger) << 4);
 		d[2] = (uint8_t)e->last_pending;
+		d[3] = (uint8_t)bit(world.out.halted[n], 0);
 	}
 	for (uint32_t n = 0; n < WORLD_PINS; n++) {
 		const struct lw_pin *p = &io()->pin[GSI_0 + n];
@@ -127,7 +124,7 @@ static void renew_digest(void)
 				 bit(p->rte & LW_RTE_MASK, 3) | bit(p->msg.level, 4) |
 				 bit(p->msg.logical, 5) | bit(p->sources, 6));
 		d[1] = (uint8_t)(p->vcpu | bit(p->vector == world_vectors[1], 1) | taken << 2 |
-				 bit(world.given & LW_GIVEN_SUPPRESSION, 4));
+				 (unsigned)world.out.sent[n].muted << 4);
 		d[2] = (uint8_t)(world.out.sent[n].to |
 				 bit(world.out.sent[n].vector == world_vectors[1], 2) |
 				 bit(world.out.sent[n].vector != 0, 3));
@@ -165,7 +162,12 @@ static uint64_t hash_of_state(void)
 				       sizeof(struct pair));
 	}
 	h = world_hash(h, io()->pin, io()->pins * sizeof(struct lw_pin));
+	h = world_hash(h, &io()->select, sizeof(io()->select));
 	h = world_hash(h, &io()->refused, sizeof(io()->refused));
+	h = world_hash(h, &io()->owed, sizeof(io()->owed));
+	h = world_hash(h, &io()->draining, sizeof(io()->draining));
+	h = world_hash(h, io()->resample, sizeof(io()->resample));
+	h = world_hash(h, io()->storm, sizeof(io()->storm));
 	h = world_hash(h, maps, size);
 	return world_hash(h, &world.out, sizeof(world.out));
 }

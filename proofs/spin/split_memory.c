@@ -169,6 +169,8 @@ static uint64_t hash_of_state(void)
 	h = world_hash(h, &io()->refused, sizeof(io()->refused));
 	h = world_hash(h, io()->resample, sizeof(io()->resample));
 	h = world_hash(h, &io()->owed, sizeof(io()->owed));
+	h = world_hash(h, &io()->draining, sizeof(io()->draining));
+	h = world_hash(h, io()->storm, sizeof(io()->storm));
 	h = world_hash(h, s->dirty, sizeof(s->dirty));
 	h = world_hash(h, &s->force, sizeof(s->force));
 	h = world_hash(h, &s->held, sizeof(s->held));

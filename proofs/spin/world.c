@@ -16,18 +16,20 @@ static void kick(void *ctx, uint32_t vcpu)
 {
 	(void)ctx;
 	world.out.kicked[vcpu] = true;
+	world.out.halted[vcpu] = false;
 }
 
 static void notify(void *ctx, uint32_t vcpu)
 {
 	(void)ctx;
-	(void)vcpu;
+	world.out.halted[vcpu] = false;
 }
 
+/* Where vCPUs halt, others ask after what they have, and must wake them. */
 static bool owned(void *ctx, uint32_t vcpu)
 {
 	(void)ctx;
-	return !in_guest(vcpu);
+	return !in_guest(vcpu) && !world.halts;
 }
 
 int world_vector(uint8_t vector)
@@ -46,6 +48,11 @@ void world_earn(uint32_t vcpu, uint8_t vector)
 		world.out.credit[vcpu][n] = 1;
 }
 
+void world_end(uint32_t pin)
+{
+	world.out.sent[pin].to = world.out.sent[pin].muted = 0;
+}
+
 static void on_trace(void *ctx, const struct lw_trace *event)
 {
 	uint32_t pin = (uint32_t)event->gsi - GSI_0;
@@ -57,6 +64,8 @@ static void on_trace(void *ctx, const struct lw_trace *event)
 		if (world.out.sent[pin].to & to && world.out.sent[pin].vector == event->vector &&
 		    world.promises)
 			world_breaks("a delivery is made again while it is in flight");
+		if (world.out.sent[pin].muted && world.promises)
+			world_breaks("a delivery is made again that the EOI register is to end");
 		if (world.out.sent[pin].vector != event->vector)
 			world.out.sent[pin].to = 0;
 		world.out.sent[pin].to |= to;
@@ -131,7 +140,6 @@ static void guest_starts(void)
 	for (uint32_t n = 0; n < WORLD_VCPUS; n++)
 		lw_lapic_write(apic(n), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
 	world_first_routes();
-	world.given = 0;
 }
 
 void world_init(const char *model)
@@ -156,6 +164,7 @@ void world_init(const char *model)
 	world.stale = world_has("stale");
 	world.cost = world_has("cost");
 	world.ledger = world_has("ledger");
+	world.halts = world_has("halts");
 	world.promises = policy == LW_EOI_ARMED || policy == LW_EOI_LAZY;
 	lw_left_out = rules_left_out();
 	world.chip = room(lw_chip_size(&chip));

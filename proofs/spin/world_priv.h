@@ -27,10 +27,12 @@ extern const uint8_t world_vectors[WORLD_VECTORS];
 /* What the devices and the VMM know, and what the proof adds to see by itself. */
 struct outside {
 	bool kicked[WORLD_VCPUS];
+	bool halted[WORLD_VCPUS];
 	/* Whom a pin's last delivery was sent to, by the trace and not by the record. */
 	struct {
 		uint8_t to; /* a bit for each vCPU; 0: nobody, or its EOI has been */
 		uint8_t vector;
+		uint8_t muted; /* who suppressed its EOI: the EOI register is to end it */
 	} sent[WORLD_PINS];
 	/* Superfluous exits that a pair has coming: one for each delivery and change of a route. */
 	uint8_t credit[WORLD_VCPUS][WORLD_VECTORS];
@@ -44,8 +46,7 @@ struct world {
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
 	struct outside out;
-	bool hardware, promises, stale, cost, ledger;
-	unsigned given;
+	bool hardware, promises, stale, cost, ledger, halts;
 };
 
 extern struct world world;
@@ -65,11 +66,14 @@ static inline bool in_guest(uint32_t vcpu)
 	return atomic_load(&world.eoi->vcpu[vcpu].mode) != OUT;
 }
 
-/* world.c: which of the two vectors, or -1; a pair has a superfluous exit coming. */
+/* world.c: which of the two vectors, or -1; a pair has a superfluous exit coming; what a pin was
+ * sent is ended. */
 int world_vector(uint8_t vector);
 void world_earn(uint32_t vcpu, uint8_t vector);
+void world_end(uint32_t pin);
 
-/* events.c: list those of the model; event n happens; the routes at start. */
+/* events.c: list those of the model; event n happens; the routes at start; could the vCPU take
+ * something? */
 struct ended {
 	uint32_t vcpu;
 	int vector; /* -1: no EOI */
@@ -79,6 +83,7 @@ struct ended {
 void world_list_events(void);
 struct ended world_act(unsigned n);
 void world_first_routes(void);
+bool world_has_pending(uint32_t vcpu);
 
 /* look.c: all that must hold; and of what an event has cost. */
 void world_look(void);

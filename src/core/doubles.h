@@ -19,6 +19,10 @@ enum lw_rule {
 	LW_RULE_KEEP_COSTLY,         /* 7: on hardware, let go only in credit */
 	LW_RULE_MATCH_DELIVERED,     /* an EOI is matched against what was delivered */
 	LW_RULE_RETRY,               /* a pin that was refused is tried again when LAPICs change */
+	LW_RULE_HOLD_SUPPRESSED,     /* 5: nothing is let go while EOIs are suppressed … */
+	LW_RULE_END_DOUBT,           /* 5: … what was, ends where that begins … */
+	LW_RULE_KEEP_SUPPRESSED,     /* 5: … and what was EOI'd meanwhile is kept */
+	LW_RULE_WAKE,                /* who is to look where a vector is may be halted */
 	LW_RULES
 };
 

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * No scan. A vector enters a vCPU's set when a level interrupt is delivered there, or when a level
- * route is led there; it leaves when neither a record nor a level route of the pair is left, and
- * at an exit that had nothing to resolve. A reconfiguration looks at no route but its own and
- * kicks nobody: the bit it wants is loaded at the vCPU's next natural entry.
+ * route is led there; it leaves when neither an awaited record nor a level route of the pair is
+ * left, and at an exit that had nothing to resolve. A reconfiguration looks at no route but its own
+ * and kicks nobody: the bit it wants is loaded at the vCPU's next natural entry.
  */
 #include "engine.h"
 
+/* A record that lazy has let go is none to wait for: its recall puts the bit back. */
+static bool is_awaited(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
+{
+	return e->env->in_flight(e->ctx, vcpu, vector) &&
+	       !lw_set_test(e->vcpu[vcpu].let_go, vector);
+}
+
 static void drop_unless_needed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
-	if (e->env->in_flight(e->ctx, vcpu, vector) && !LW_LEFT_OUT(LW_RULE_KEEP_WHILE_RECORD))
+	if (is_awaited(e, vcpu, vector) && !LW_LEFT_OUT(LW_RULE_KEEP_WHILE_RECORD))
 		return;
 	if (!e->env->routed(e->ctx, vcpu, vector))
 		lw_eoi_del(e, vcpu, vector);

@@ -162,7 +162,7 @@ bool lw_eoi_request(struct lw_eoi *e, uint32_t vcpu, uint32_t request)
 		e->env->kick(e->ctx, vcpu);
 		return true;
 	}
-	if (mode == OUT && request != REQUEST_SCAN)
+	if (mode == OUT && request != REQUEST_SCAN && !LW_LEFT_OUT(LW_RULE_WAKE))
 		e->env->kick(e->ctx, vcpu);
 	return false;
 }
@@ -206,8 +206,9 @@ static void answer(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 	e->counters.kicks_arm += kicked;
 	e->policy->found(e, vcpu, vector, there, kicked);
 	if (there) {
-		if (e->env->in_flight(e->ctx, vcpu, vector)) /* and not by an MSI alone */
-			lw_eoi_add(e, vcpu, vector); /* let go once more since it was asked after */
+		/* Let go once more since it was asked after; and not there by an MSI alone. */
+		if (e->env->in_flight(e->ctx, vcpu, vector) && !e->env->suppresses(e->ctx, vcpu))
+			lw_eoi_add(e, vcpu, vector);
 		e->env->there(e->ctx, vcpu, vector);
 	} else {
 		if (!e->env->routed(e->ctx, vcpu, vector))

@@ -48,7 +48,9 @@ static bool fell(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
 	struct vcpu *v = &e->vcpu[vcpu];
 
-	if (e->env->suppresses(e->ctx, vcpu) || !reaches_hardware(e, v))
+	if (e->env->suppresses(e->ctx, vcpu) && !LW_LEFT_OUT(LW_RULE_HOLD_SUPPRESSED))
+		return false;
+	if (!reaches_hardware(e, v))
 		return false;
 	if (!can_afford(e, v)) {
 		lw_set_add(v->would, vector);
@@ -134,9 +136,11 @@ static void ended(struct lw_eoi *e, uint32_t vcpu, uint8_t vector, enum lw_eoi_c
 	lw_armed_ended(e, vcpu, vector, class);
 }
 
+/* What else is in flight of the pair is let go still. */
 static void closed(struct lw_eoi *e, uint32_t vcpu, uint8_t vector)
 {
-	settle(&e->vcpu[vcpu], vector, 0);
+	if (!e->env->in_flight(e->ctx, vcpu, vector))
+		settle(&e->vcpu[vcpu], vector, 0);
 	lw_armed_closed(e, vcpu, vector);
 }
 
@@ -163,9 +167,10 @@ static void broadcast(struct lw_eoi *e, uint32_t vcpu, bool suppressed)
 
 		if (!e->env->in_flight(e->ctx, vcpu, v))
 			continue;
-		if (suppressed)
+		if (suppressed && !LW_LEFT_OUT(LW_RULE_END_DOUBT))
 			e->env->finish(e->ctx, vcpu, v);
-		else if (!e->env->holds(e->ctx, vcpu, v))
+		else if (!suppressed && !e->env->holds(e->ctx, vcpu, v) &&
+			 !LW_LEFT_OUT(LW_RULE_KEEP_SUPPRESSED))
 			e->env->keep(e->ctx, vcpu, v);
 	}
 	lw_armed_broadcast(e, vcpu, suppressed);

@@ -115,7 +115,6 @@ static bool record_is_awaited(const struct look *l, uint32_t vcpu, uint32_t vect
 	bool held = lw_lapic_holds(own, (uint8_t)vector);
 	bool awaited = t->records > t->let_go && !lw_lapic_suppresses(own);
 
-	must(!handed || t->records, "what is handed over is in flight");
 	if (!awaited)
 		return true;
 	must(lw_eoi_in_set(l->eoi, vcpu, (uint8_t)vector, false),
@@ -128,17 +127,23 @@ static bool record_is_awaited(const struct look *l, uint32_t vcpu, uint32_t vect
 	return true;
 }
 
-/* No stale vector: what is in the set has a reason to be there. A vector that several were given
- * may outlive the delivery, and its residue: then its own EOI takes it out. */
+/* No stale vector: what is in the set has a reason to be there. A record that is let go is none,
+ * but while it is asked after. A vector may outlive the record, posted or handed over: then its own
+ * EOI takes it out. */
 static bool set_is_needed(const struct look *l, uint32_t vcpu, uint32_t vector)
 {
+	const struct vcpu *v = &l->eoi->vcpu[vcpu];
 	const struct tally *t = tally(l, vcpu, vector);
+	bool on_its_way = lw_lapic_holds(lapic(l->chip, vcpu), (uint8_t)vector) ||
+			  lw_set_test(v->handed, vector);
 
 	if (l->given & (LW_GIVEN_REMAP | LW_GIVEN_SUPPRESSION))
 		return true;
-	must(!lw_eoi_in_set(l->eoi, vcpu, (uint8_t)vector, false) || t->routes || t->records ||
-		     t->residue || lw_lapic_holds(lapic(l->chip, vcpu), (uint8_t)vector),
-	     "a vector in the set has a level route, a record, or a residue, or is on its way");
+	must(!lw_eoi_in_set(l->eoi, vcpu, (uint8_t)vector, false) || t->routes ||
+		     t->records > t->let_go || lw_set_test(v->asked, vector) || t->residue ||
+		     on_its_way,
+	     "a vector in the set has a level route, a record that is awaited, or a residue, or is "
+	     "on its way");
 	return true;
 }
 
