@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "history.h"
 #include "kvm/user_priv.h"
 #include "model/invariants.h"
 
@@ -44,6 +45,7 @@ static struct {
 	int thread; /* who calls, or 0: the engine */
 	unsigned long fails;
 	int event[EVENTS][2];
+	struct history history;
 	uint64_t operations;
 } rig;
 
@@ -338,14 +340,28 @@ static void be_injected(uint32_t vcpu, uint32_t vector)
 
 	if (vector > 255 || !run->ready_for_interrupt_injection || !run->if_flag)
 		fuzz_fail("vector %#x is injected where it can't be", vector);
+	history_taken(&rig.history, vcpu, (int)vector);
+}
+
+/* A LAPIC that is cleared is left disabled, and runs before it can be enabled again. */
+static void look(void)
+{
+	history_look(&rig.history);
+	for (uint32_t n = 0; n < CPUS; n++)
+		if (!rig.history.seen[n].enabled)
+			history_cleared(&rig.history, n);
 }
 
 static int played_ioctl(int fd, unsigned long request, unsigned long argument)
 {
 	uint32_t vcpu = (uint32_t)(fd - CPU_FD) % CPUS;
 
+	look();
 	if (request == rig.fails) {
 		rig.fails = 0;
+		if (request == KVM_INTERRUPT)
+			history_taken(&rig.history, vcpu,
+				      (int)((struct kvm_interrupt *)argument)->irq);
 		errno = EIO;
 		return -1;
 	}
@@ -457,6 +473,14 @@ static void rarely(void)
 	}
 }
 
+static void send(uint32_t dest, uint8_t vector)
+{
+	const struct lw_msg msg = {.dest = dest, .vector = vector};
+
+	history_send(&rig.history, &msg);
+	lw_user_msi(rig.user, APIC | dest << 12, vector);
+}
+
 static void something(void)
 {
 	int before = rig.thread;
@@ -464,13 +488,14 @@ static void something(void)
 
 	rig.operations++;
 	rig.thread = DEVICES;
+	look();
 	switch (what % 8) {
 	case 0:
 	case 1:
 		lw_user_line(rig.user, byte % 8u, 0, what & 0x80);
 		break;
 	case 2:
-		lw_user_msi(rig.user, APIC | (uint32_t)(byte % 4u) << 12, some_vector());
+		send(byte % 4u, some_vector());
 		break;
 	case 3:
 		pass_time();
@@ -489,14 +514,19 @@ static void something(void)
 
 /* ---- the whole ---- */
 
-static void is_sound(void)
+static void holds(void)
 {
 	struct broken why;
 
-	if (!lw_chip_holds(rig.user->chip, rig.user->eoi, LW_GIVEN_SUPPRESSION | LW_GIVEN_REMAP,
-			   &why))
+	look();
+	if (!lw_chip_holds(rig.user->chip, rig.user->eoi, rig.history.given, &why))
 		fuzz_fail("%s (vCPU %u, pin %u, vector %#x)", why.rule, why.vcpu, why.pin,
 			  why.vector);
+}
+
+static void is_sound(void)
+{
+	holds();
 	/* What is due by now comes with the next call. */
 	for (uint32_t n = 0; n < CPUS; n++)
 		if (!rig.alarm[n] && lw_lapic_deadline(lw_chip_lapic(rig.user->chip, n)) > rig.now)
@@ -531,12 +561,25 @@ static void set_up(struct input *in)
 			lw_user_set_mp(rig.user, n, 0);
 	}
 	rig.thread = DEVICES;
+	history_begin(&rig.history, rig.user->chip, CPUS);
+}
+
+/* Ground truth: once all is silent, every message has been injected or can be taken, and no pin's
+ * EOI is still awaited. */
+static void come_to_rest(void)
+{
+	history_rest(&rig.history, 24, 3, NULL);
+	lw_chip_settle(rig.user->chip);
+	holds();
+	if (!(rig.history.given & LW_GIVEN_SUPPRESSION))
+		history_all_resolved(&rig.history);
 }
 
 static void tear_down(void)
 {
 	for (uint32_t n = 0; n < CPUS; n++)
 		lw_user_unbind(rig.user, n);
+	come_to_rest();
 	lw_user_counters(rig.user);
 	lw_user_close(rig.user);
 	free(rig.user);

@@ -119,12 +119,6 @@ void wild_leave(uint32_t vcpu)
 	lw_chip_exit(wild.chip, vcpu);
 }
 
-void wild_wrote(struct lw_lapic *lapic)
-{
-	if (lw_lapic_read(lapic, LW_LAPIC_SVR) & LW_SVR_SUPPRESS)
-		wild.suppressed = true;
-}
-
 static void serve_kicks(void)
 {
 	for (uint32_t n = 0; n < VCPUS; n++)
@@ -186,6 +180,18 @@ static void seldom(struct input *in)
 	}
 }
 
+/* A LAPIC that is reset by itself leaves what was delivered to it in flight, so INIT follows. */
+static void clear_lapic(uint32_t vcpu, bool alone)
+{
+	if (wild.calm)
+		return;
+	if (alone)
+		lw_lapic_reset(lw_chip_lapic(wild.chip, vcpu));
+	lw_chip_init_vcpu(wild.chip, vcpu);
+	history_cleared(&wild.history, vcpu);
+	history_look(&wild.history);
+}
+
 static void vmm(struct input *in)
 {
 	uint8_t what = in_byte(in), byte = in_byte(in);
@@ -193,7 +199,7 @@ static void vmm(struct input *in)
 
 	switch (what >> 1 & 7) {
 	case 0:
-		lw_chip_init_vcpu(wild.chip, wild_trapped(in));
+		clear_lapic(wild_trapped(in), false);
 		break;
 	case 1:
 		lw_ioapic_notify(io, byte % PINS, byte & 0x80);
@@ -221,7 +227,7 @@ static void vmm(struct input *in)
 		break;
 	default:
 		if (byte & 1)
-			lw_lapic_reset(wild_some_lapic(in));
+			clear_lapic(wild_trapped(in), true);
 		else
 			seldom(in);
 	}
@@ -239,74 +245,29 @@ static void is_sound(void)
 	for (uint32_t n = 0; n < VCPUS; n++)
 		if (!lw_lapic_is_sound(lw_chip_lapic(wild.chip, n), &why))
 			fuzz_fail("%s (vCPU %u)", why.rule, n);
-	if (!wild.forged &&
-	    !lw_chip_holds(wild.chip, wild.eoi, LW_GIVEN_SUPPRESSION | LW_GIVEN_REMAP, &why))
+	if (!wild.forged && !lw_chip_holds(wild.chip, wild.eoi, wild.history.given, &why))
 		fuzz_fail("%s (chip %u, vCPU %u, pin %u, vector %#x)", why.rule, why.chip, why.vcpu,
 			  why.pin, why.vector);
 }
 
-/* Lines fall, and every pin is masked: some are active low. */
-static void silence(void)
-{
-	wild.resample = 0;
-	for (uint32_t gsi = 0; gsi < GSIS; gsi++)
-		for (uint32_t source = 0; source < 2; source++)
-			lw_chip_line(wild.chip, gsi, source, false);
-	for (uint32_t n = 0; n < 2; n++)
-		for (uint32_t pin = 0; pin < (n ? GSIS - PINS : PINS); pin++) {
-			struct lw_ioapic *io = lw_chip_ioapic(wild.chip, n);
-			uint32_t index = 0x10 + 2 * pin;
-
-			lw_ioapic_write(io, index, lw_ioapic_read(io, index) | LW_RTE_MASK);
-		}
-}
-
-/* A vCPU takes and ends whatever there is. */
-static bool serve_all(uint32_t vcpu)
-{
-	struct lw_lapic *lapic = lw_chip_lapic(wild.chip, vcpu);
-	bool busy = false;
-
-	lw_lapic_lint(lapic, 1, false);
-	lw_lapic_write(lapic, LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
-	lw_lapic_set_cr8(lapic, 0);
-	for (uint32_t n = 0; n < 600 && lw_chip_accept(wild.chip, vcpu) >= 0; n++)
-		busy = true;
-	while (lw_lapic_eoi(lapic) >= 0)
-		busy = true;
-	lw_chip_exit(wild.chip, vcpu);
-	return busy;
-}
-
-/* Ground truth: once nothing is pending or in service anywhere, nothing can be in flight. */
+/* Ground truth: once nothing is pending or in service anywhere, each message that was sent has been
+ * taken, and nothing can be in flight. */
 static void come_to_rest(void)
 {
 	enum lw_eoi_policy policy = wild.policy;
-	bool busy = true;
+	bool promises = policy == LW_EOI_ARMED || policy == LW_EOI_LAZY;
 
-	if (wild.forged || wild.suppressed || wild.strict || wild.imported ||
-	    (policy != LW_EOI_ARMED && policy != LW_EOI_LAZY))
+	if (wild.forged)
 		return;
 	for (uint32_t n = 0; n < VCPUS; n++)
 		if (wild.in_guest[n])
 			wild_leave(n);
-	silence();
-	for (uint32_t round = 0; busy && round < 100; round++) {
-		busy = false;
-		for (uint32_t n = 0; n < VCPUS; n++)
-			busy |= serve_all(n);
-		serve_kicks();
-	}
+	wild.resample = 0;
+	history_rest(&wild.history, GSIS, 2, serve_kicks);
 	lw_chip_settle(wild.chip);
 	is_sound();
-	for (uint32_t gsi = 0; gsi < GSIS; gsi++) {
-		uint32_t n = gsi >= PINS;
-		uint64_t rte = 0;
-
-		lw_ioapic_rte(lw_chip_ioapic(wild.chip, n), gsi - n * PINS, &rte);
-		if (rte & LW_RTE_REMOTE_IRR)
-			fuzz_fail("the EOI of GSI %u was lost", gsi);
-	}
+	if (promises && !(wild.history.given & LW_GIVEN_SUPPRESSION) && !wild.imported)
+		history_all_resolved(&wild.history);
 }
 
 /* ---- the whole ---- */
@@ -354,6 +315,8 @@ static void open_chip(uint8_t how, uint8_t more)
 	wild.strict = flags & LW_IOAPIC_STRICT;
 	wild.forges = (more & 0x18) == 0x08; /* … so that not every run is beyond truth */
 	wild.imports = (more & 0x18) == 0x10;
+	wild.calm = more & 0x20;
+	wild.x2apic = how & 1;
 	wild.chip = aligned_alloc(LW_CHIP_ALIGN, (size + 63) / 64 * 64);
 	wild.eoi = aligned_alloc(LW_EOI_ALIGN, (lw_eoi_size(VCPUS) + 63) / 64 * 64);
 	config.eoi = wild.eoi;
@@ -371,6 +334,9 @@ static void set_up(struct input *in)
 	open_eoi(policy);
 	for (uint32_t n = 0; n < VCPUS; n++)
 		lw_lapic_write(lw_chip_lapic(wild.chip, n), LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
+	history_begin(&wild.history, wild.chip, VCPUS);
+	if (wild.strict) /* a vector rewritten in flight: its EOI resolves nothing either */
+		wild.history.given |= LW_GIVEN_SUPPRESSION;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,6 +9,7 @@
 #include <lapwing/lapwing.h>
 
 #include "fuzz.h"
+#include "history.h"
 
 #define VCPUS     6u
 #define PINS      24u
@@ -25,9 +26,11 @@ struct wild {
 	uint64_t now;
 	bool forges, imports; /* may the state be forged in this run, and go through KVM's? */
 	bool forged;
-	bool imported;      /* from KVM's structures, which don't say who took what */
-	bool strict;        /* I/O APICs: a vector rewritten in flight loses its EOI */
-	bool suppressed;    /* EOI broadcasts have been: some EOIs were not meant to resolve */
+	bool imported; /* from KVM's structures, which don't say who took what */
+	bool strict;   /* I/O APICs: a vector rewritten in flight loses its EOI */
+	bool calm;     /* LAPICs stay enabled, in their mode, and where messages find them */
+	bool x2apic;
+	struct history history;
 	unsigned snapshots; /* they take long: a few in a run */
 	uint8_t state[MAX_STATE], again[MAX_STATE];
 };
@@ -35,9 +38,6 @@ struct wild {
 extern struct wild wild;
 
 void wild_leave(uint32_t vcpu);
-
-/* The guest has written registers of this LAPIC. */
-void wild_wrote(struct lw_lapic *lapic);
 
 /* A vCPU whose thread is at work in the VMM. */
 uint32_t wild_trapped(struct input *in);

@@ -9,6 +9,12 @@ static uint8_t some_vector(struct input *in)
 	return byte < 0xe0 ? (uint8_t)(0x31 + byte % 3 * 0x20) : (uint8_t)(byte * 7);
 }
 
+static bool moves(uint32_t offset)
+{
+	offset &= 0xff0;
+	return offset == LW_LAPIC_SVR || offset == LW_LAPIC_LDR || offset == LW_LAPIC_DFR;
+}
+
 void wild_page(struct input *in)
 {
 	static const uint32_t likely[] = {LW_LAPIC_SVR, LW_LAPIC_LDR,       LW_LAPIC_DFR,
@@ -25,9 +31,9 @@ void wild_page(struct input *in)
 		value = some_vector(in) | (value & 0xfff00);
 	if (what & 64)
 		lw_lapic_page_read(lapic, offset);
-	else
+	else if (!wild.calm || !moves(offset))
 		lw_lapic_page_write(lapic, offset, value);
-	wild_wrote(lapic);
+	history_look(&wild.history);
 }
 
 void wild_msr(struct input *in)
@@ -49,9 +55,9 @@ void wild_msr(struct input *in)
 		value = what & 64 ? in_bytes(in, 8) : in_word(in) & 0xcffffu;
 	if (what & 128)
 		lw_lapic_msr_read(lapic, number, &value);
-	else
+	else if (!wild.calm || (number != LW_MSR_APIC_BASE && !moves((number - 0x800u) << 4)))
 		lw_lapic_msr_write(lapic, number, value);
-	wild_wrote(lapic);
+	history_look(&wild.history);
 }
 
 void wild_ioapic(struct input *in)
@@ -111,11 +117,14 @@ void wild_msi(struct input *in)
 	uint8_t what = in_byte(in);
 	uint64_t address = 0xfee00000u | (uint32_t)in_byte(in) << 12 | (what & 0x1cu);
 	uint32_t data = some_vector(in) | (what & 0xe0u) << 3;
+	struct lw_msg msg;
 
 	if (what & 1)
 		data = in_word(in);
 	if (what & 2)
 		address ^= in_bytes(in, 3);
+	if (lw_msi_decode(address, data, wild.x2apic ? LW_MSI_EXT_DEST : 0, &msg) == 0)
+		history_send(&wild.history, &msg);
 	lw_chip_msi(wild.chip, address, data);
 }
 
@@ -130,6 +139,7 @@ void wild_message(struct input *in)
 
 	if (what & 32)
 		msg.dest = in_word(in);
+	history_send(&wild.history, &msg);
 	lw_chip_send(wild.chip, &msg);
 }
 
@@ -140,6 +150,7 @@ void wild_take(struct input *in)
 
 	if (vector != pending)
 		fuzz_fail("%d was pending, and %d accepted", pending, vector);
+	history_taken(&wild.history, vcpu, vector);
 }
 
 void wild_eoi(struct input *in)
