@@ -262,6 +262,13 @@ const struct race lazy_on_hardware = {
 	.close = no_eoi_is_lost,
 };
 
+const struct race lazy_reset = {
+	.name = "lazy on a hardware bitmap: a line rises while the vCPU is reset",
+	.open = open_lazy_on_hardware,
+	.run = {reset_and_run_guest, raise_line_twice},
+	.close = no_pin_is_dead,
+};
+
 const struct race lazy_on_software = {
 	.name = "lazy on a software set: a line rises, falls in its handler, and rises",
 	.open = open_lazy_on_software,

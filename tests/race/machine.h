@@ -144,5 +144,13 @@ void site_weaken(const struct site *site, int order);
 /* What an op's place is called, for stories. */
 const char *site_of(const struct op *op);
 const char *site_order_name(int order);
+/* Has a call that returns to there been met? */
+bool site_is_met(const void *at);
+
+/* ---- unmet.c ---- */
+
+/* Each place of an atomic in what is tried that no scenario has come to: "file function: access".
+ * False: they can't be found out. */
+bool site_unmet(void (*tell)(const char *site, const char *line));
 
 #endif

@@ -74,6 +74,14 @@ static struct call *call_at(const void *at, const char *location)
 	return NULL;
 }
 
+bool site_is_met(const void *at)
+{
+	for (uint32_t n = 0; n < ncalls; n++)
+		if (calls[n].at == at)
+			return true;
+	return false;
+}
+
 int site_order(struct op *op, const volatile void *at, int order)
 {
 	const char *location = name_of(at);
