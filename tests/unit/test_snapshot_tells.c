@@ -313,6 +313,23 @@ static void a_resample_under_way_is_made_again(void **state)
 	assert_diary("open1:50 ");
 }
 
+/* A reset resolves what is in flight, and its pins wait for nothing after: who is to be told of the
+ * second one is known by the set alone while he of the first is being told. */
+static void a_resample_that_a_reset_owes_is_made(void **state)
+{
+	(void)state;
+	make_ioapics();
+	lw_ioapic_notify(io, 5, true);
+	lw_ioapic_notify(io, 9, true);
+	program(io, 5, 1, 0x50);
+	program(io, 9, 1, 0x60);
+	lw_ioapic_reset(io);
+	assert_true(saved_within > 0);
+	diary[0] = '\0';
+	assert_int_equal(lw_ioapic_restore(twin, buf, saved_within), 0);
+	assert_diary("resample9 ");
+}
+
 static void a_storms_delay_is_told_again(void **state)
 {
 	size_t size;
@@ -372,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_clock_at_its_end_is_refused),
 		cmocka_unit_test_teardown(an_ioapic_tells_its_routes_and_records, free_ioapics),
 		cmocka_unit_test_teardown(a_resample_under_way_is_made_again, free_ioapics),
+		cmocka_unit_test_teardown(a_resample_that_a_reset_owes_is_made, free_ioapics),
 		cmocka_unit_test_teardown(a_storms_delay_is_told_again, free_ioapics),
 		cmocka_unit_test(the_8259s_tell_int_where_it_differs),
 	};
