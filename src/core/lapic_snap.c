@@ -42,7 +42,8 @@ static bool mode_can_be(const struct lw_lapic_image *i)
 	if (i->mode > LW_LAPIC_X2APIC || !lw_lapic_base_can_be(&i->own))
 		return false;
 	if (i->mode == LW_LAPIC_DISABLED)
-		return !(i->svr & LW_SVR_ENABLE) && lw_map_empty(i->own.irr, LW_SET_WORDS) &&
+		return !(i->svr & LW_SVR_ENABLE) && lw_map_empty(i->posted, POSTED_WORDS) &&
+		       lw_map_empty(i->own.irr, LW_SET_WORDS) &&
 		       lw_map_empty(i->own.isr, LW_SET_WORDS);
 	return i->mode == LW_LAPIC_XAPIC || !i->own.xapic_only;
 }
@@ -72,7 +73,7 @@ static bool timer_can_be(const struct lw_lapic_image *i)
 	uint32_t mode = LVT_TIMER_MODE(i->own.lvt[LVT_TIMER]);
 
 	if (t->dcr & ~lw_lapic_writable(LW_LAPIC_DCR) || t->base_ns > t->now ||
-	    (t->expiry && t->expiry < t->now))
+	    (t->expiry && t->expiry <= t->now && t->expiry != UINT64_MAX))
 		return false;
 	if (mode == TIMER_TSC_DEADLINE)
 		return !t->tmict && !t->deadline_tsc == !t->expiry;
@@ -151,8 +152,10 @@ void lw_lapic_copy_out(const struct lw_lapic *l, struct lw_lapic_image *i)
 	i->svr = load(l->shared.svr);
 	i->mode = load(l->shared.mode);
 	i->own = l->own;
-	if (i->mode == LW_LAPIC_DISABLED) /* a poster may have overlooked that it went off */
+	if (i->mode == LW_LAPIC_DISABLED) { /* a poster may have overlooked that it went off */
+		memset(i->posted, 0, sizeof(i->posted));
 		memset(i->own.irr, 0, sizeof(i->own.irr));
+	}
 }
 
 static void copy_in(struct lw_lapic *l, const struct lw_lapic_image *i)

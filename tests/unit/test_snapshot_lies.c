@@ -33,6 +33,12 @@ static void expired_and_not_delivered(void)
 	l->own.timer.expiry = 99;
 }
 
+static void expires_at_this_instant(void)
+{
+	l->own.timer.tmict = 1;
+	l->own.timer.expiry = 100;
+}
+
 static void a_count_that_began_nowhere(void)
 {
 	l->own.timer.expiry = 200;
@@ -125,6 +131,7 @@ static void (*const lapic_lies[])(void) = {
 	reserved_divide_bits,
 	a_tsc_from_the_future,
 	expired_and_not_delivered,
+	expires_at_this_instant,
 	a_count_that_began_nowhere,
 	a_tsc_deadline_in_another_mode,
 	unmasked_while_disabled,
@@ -168,6 +175,28 @@ static void a_lapic_that_can_not_be(void **state)
 		if (lw_lapic_restore(l, bytes, size) != -EBADMSG)
 			fail_msg("lie %zu is believed", n);
 	}
+}
+
+/* One who posts may overlook that a LAPIC went off meanwhile: the post is as good as refused. */
+static void what_was_posted_to_one_that_is_off_is_dropped(void **state)
+{
+	struct lw_lapic_image forged;
+	size_t size;
+
+	(void)state;
+	fresh_lapic();
+	assert_int_equal(lw_lapic_set_base(l, 0), 0);
+	store(l->shared.posted[1], 2);
+	store(l->shared.dirty, 2);
+	store(l->shared.idle, 0);
+	size = lw_lapic_save(l, bytes, sizeof(bytes));
+	assert_int_equal(lw_lapic_restore(l, bytes, size), 0);
+	assert_int_equal(lw_lapic_accept(l), -1);
+	lw_lapic_copy_out(l, &forged);
+	assert_int_equal(lw_lapic_put(l, &forged), 0);
+	forged.posted[1] = forged.dirty = 2;
+	forged.idle = 0;
+	assert_int_equal(lw_lapic_put(l, &forged), -EINVAL);
 }
 
 /* ---- 8259 ---- */
@@ -238,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lapic_that_can_not_be),
+		cmocka_unit_test(what_was_posted_to_one_that_is_off_is_dropped),
 		cmocka_unit_test(a_pic_that_can_not_be),
 		cmocka_unit_test(a_table_may_be_full),
 	};
