@@ -80,7 +80,7 @@ struct lw_lapic_config {
 	bool x2apic;                    /* starts in x2APIC mode: 32-bit ids, derived LDR */
 	bool xapic_only;                /* the guest is offered no x2APIC: EXTD is reserved */
 	bool bsp;                       /* the boot processor, as IA32_APIC_BASE says */
-	uint8_t phys_bits;              /* of the guest's physical addresses; 0: 52, the most */
+	uint8_t phys_bits;              /* of the guest's physical addresses: 32 to 52; 0: 52 */
 	struct lw_lapic_clock clock;
 };
 
@@ -89,7 +89,7 @@ struct lw_lapic_config {
  *
  * `storage` is LW_LAPIC_SIZE bytes aligned to LW_LAPIC_ALIGN, of any content.
  * Returns 0, or -EINVAL (misaligned, an id above 254 without x2apic or the broadcast id with it, a
- * clock out of range, phys_bits above 52, x2apic with xapic_only).
+ * clock out of range, phys_bits neither 0 nor 32 to 52, x2apic with xapic_only).
  */
 int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config);
 

@@ -90,6 +90,11 @@ static void power_on(struct lw_lapic *l)
 	lw_lapic_derive(l);
 }
 
+static bool width_can_be(uint8_t bits)
+{
+	return !bits || (bits >= MIN_PHYS_BITS && bits <= MAX_PHYS_BITS);
+}
+
 /* What a config leaves open, and whether the products of lapic_timer.c fit. */
 static bool set_clock(struct lw_lapic_clock *clock)
 {
@@ -110,7 +115,7 @@ int lw_lapic_init(struct lw_lapic *storage, const struct lw_lapic_config *config
 		return -EINVAL;
 	limit = config->x2apic ? BROADCAST : XAPIC_BROADCAST;
 	clock = config->clock;
-	if (config->id >= limit || !set_clock(&clock) || config->phys_bits > MAX_PHYS_BITS ||
+	if (config->id >= limit || !set_clock(&clock) || !width_can_be(config->phys_bits) ||
 	    (config->x2apic && config->xapic_only))
 		return -EINVAL;
 	memset(storage, 0, sizeof(*storage));

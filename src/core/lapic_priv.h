@@ -137,6 +137,7 @@ static inline bool is_x2apic(const struct lw_lapic *l)
 #define APIC_BASE_EXTD    (1u << 10)
 #define APIC_BASE_EN      (1u << 11)
 #define MAX_PHYS_BITS     52u
+#define MIN_PHYS_BITS     32u /* as many as the address at power-on has */
 
 #pragma GCC visibility push(hidden)
 

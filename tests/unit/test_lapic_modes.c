@@ -2,6 +2,8 @@
 /* IA32_APIC_BASE, the modes it leads to, and what each lets a guest reach. */
 #include "lapic_rig.h"
 
+#include <lapwing/snapshot.h>
+
 #define PAGE 0xfee00000ull
 #define BSP  0x100ull
 #define EXTD 0x400ull
@@ -101,6 +103,21 @@ static void init_refuses_what_can_not_be(void **state)
 	assert_int_equal(lw_lapic_init(l, &config), -EINVAL);
 	config = (struct lw_lapic_config){.phys_bits = 53};
 	assert_int_equal(lw_lapic_init(l, &config), -EINVAL);
+}
+
+/* Its own IA32_APIC_BASE would be one that no guest can write, and its snapshots none. */
+static void init_refuses_addresses_too_short_for_the_page(void **state)
+{
+	struct lw_lapic_config config = {.phys_bits = 31};
+	uint8_t bytes[512];
+	size_t size;
+
+	(void)state;
+	assert_int_equal(lw_lapic_init(l, &config), -EINVAL);
+	config.phys_bits = 32;
+	assert_int_equal(lw_lapic_init(l, &config), 0);
+	size = lw_lapic_save(l, bytes, sizeof(bytes));
+	assert_int_equal(lw_lapic_restore(l, bytes, size), 0);
 }
 
 static void init_does_not_change_the_mode(void **state)
@@ -389,6 +406,7 @@ int main(void)
 		XAPIC(each_transition),
 		XAPIC(reserved_bits_of_the_base),
 		XAPIC(init_refuses_what_can_not_be),
+		XAPIC(init_refuses_addresses_too_short_for_the_page),
 		XAPIC(init_does_not_change_the_mode),
 		XAPIC(x2apic_mode_keeps_all_but_ldr),
 		X2APIC(a_wide_id_in_xapic_mode),
