@@ -229,6 +229,14 @@ static void rebase_tsc(struct timer *t)
 	t->base_ns = t->now;
 }
 
+/* One that is cut off is never, and stays so. */
+static uint64_t shifted(uint64_t instant, int64_t delta_ns)
+{
+	if (delta_ns >= 0)
+		return later(instant, (uint64_t)delta_ns);
+	return instant == UINT64_MAX ? instant : instant + (uint64_t)delta_ns;
+}
+
 int lw_lapic_shift_time(struct lw_lapic *l, int64_t delta_ns)
 {
 	struct timer *t = &l->own.timer;
@@ -241,6 +249,6 @@ int lw_lapic_shift_time(struct lw_lapic *l, int64_t delta_ns)
 	t->now += delta;
 	t->base_ns += delta;
 	if (t->expiry)
-		aim(l, delta_ns < 0 ? t->expiry + delta : later(t->expiry, delta));
+		aim(l, shifted(t->expiry, delta_ns));
 	return 0;
 }

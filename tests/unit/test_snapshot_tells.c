@@ -201,6 +201,22 @@ static void a_clock_at_its_end_is_refused(void **state)
 	assert_true(lw_lapic_deadline(l) == UINT64_MAX);
 }
 
+/* Else it would be over under the new clock, and nobody told. */
+static void an_instant_that_is_cut_off_stays_so(void **state)
+{
+	struct lw_lapic *l = make_lapic(0);
+	size_t size;
+
+	(void)state;
+	lw_lapic_time(l, UINT64_MAX);
+	lw_lapic_write(l, LW_LAPIC_LVT_TIMER, 0x40);
+	lw_lapic_write(l, LW_LAPIC_TMICT, 500);
+	assert_int_equal(lw_lapic_shift_time(l, -1000), 0);
+	assert_true(lw_lapic_deadline(l) == UINT64_MAX);
+	size = lw_lapic_save(l, buf, MAX);
+	assert_int_equal(lw_lapic_restore(l, buf, size), 0);
+}
+
 /* ---- I/O APIC ---- */
 
 static void deliver(void *ctx, uint32_t gsi, const struct lw_msg *msg, struct lw_takers *takers)
@@ -387,6 +403,7 @@ int main(void)
 		cmocka_unit_test(a_count_goes_on_under_another_clock),
 		cmocka_unit_test(a_tsc_deadline_moves_to_another_clock),
 		cmocka_unit_test(a_clock_at_its_end_is_refused),
+		cmocka_unit_test(an_instant_that_is_cut_off_stays_so),
 		cmocka_unit_test_teardown(an_ioapic_tells_its_routes_and_records, free_ioapics),
 		cmocka_unit_test_teardown(a_resample_under_way_is_made_again, free_ioapics),
 		cmocka_unit_test_teardown(a_resample_that_a_reset_owes_is_made, free_ioapics),
