@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "model/invariants.h"
 #include "model/naive_pic.h"
 
 static struct {
@@ -26,9 +27,13 @@ static void on_intr(void *ctx, bool level)
 
 static void on_eoi(void *ctx, uint32_t pin)
 {
+	struct broken why;
+
 	(void)ctx;
 	if (pin >= 16 || pin == 2)
 		fuzz_fail("the end of pin %u was told", pin);
+	if (!lw_pic_holds(rig.pic, &why))
+		fuzz_fail("%s, while an end is told", why.rule);
 	rig.over[pin] = true;
 }
 
@@ -145,6 +150,7 @@ static void reset(struct input *in)
 static void compare(void)
 {
 	struct lw_pic_regs regs;
+	struct broken why;
 
 	fuzz_same("INT", rig.intr, rig.naive.intr);
 	fuzz_same("INT asked for", lw_pic_intr(rig.pic), rig.naive.intr);
@@ -158,6 +164,8 @@ static void compare(void)
 		fuzz_same("ISR", regs.isr, (uint64_t)naive_pic_bits(rig.naive.chip[n].serving));
 		fuzz_same("IMR", regs.imr, (uint64_t)naive_pic_bits(rig.naive.chip[n].masked));
 	}
+	if (!lw_pic_holds(rig.pic, &why))
+		fuzz_fail("%s (chip %u, pin %u)", why.rule, why.chip, why.pin);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

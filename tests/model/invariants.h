@@ -23,6 +23,10 @@ bool lw_ioapic_holds(const struct lw_ioapic *io, struct broken *why);
 /* Of a LAPIC alone: IRR, ISR, PPR, request maps, LVT, timer. */
 bool lw_lapic_is_sound(const struct lw_lapic *lapic, struct broken *why);
 
+/* Of a pair of 8259As: each chip's registers, lines, what is asked for, and what is owed. Also
+ * where ops->eoi runs. */
+bool lw_pic_holds(const struct lw_pic *pic, struct broken *why);
+
 /* What the history of a run leaves out of lw_chip_holds(). */
 #define LW_GIVEN_SUPPRESSION                                                               \
 	1u                /* EOI broadcasts have been suppressed: EOIs may resolve nothing \

@@ -31,6 +31,8 @@ static bool posted_holds(const struct lw_lapic *l, struct broken *why)
 		must(!load(l->shared.idle), "who has posted owes a kick");
 		must(load(l->shared.dirty) >> w & 1u, "what is posted will be merged");
 		must(w % LW_SET_WORDS || !has_illegal(&posted), "no vector below 16 is posted");
+		must(load(l->shared.mode) != LW_LAPIC_DISABLED,
+		     "a LAPIC that is off is posted nothing");
 	}
 	return true;
 }
@@ -69,7 +71,12 @@ static bool derived_holds(const struct lw_lapic *l, struct broken *why)
 	     "several in service are known");
 	must(busy & (BUSY_LINT | BUSY_PENDING) || !(l->own.lvt[LVT_LINT0] & LVT_REMOTE_IRR),
 	     "LINT0's remote IRR is known");
+	must(!(busy & BUSY_THRESHOLD) == !l->ops->threshold,
+	     "whether somebody heeds the TPR threshold is known");
 	must(l->der.broadcast != lw_lapic_suppresses(l), "suppression is known");
+	must(load(l->shared.listens) == (load(l->shared.mode) == LW_LAPIC_DISABLED ||
+					 !(l->own.lvt[LVT_LINT0] & LVT_MASKED)),
+	     "whether LINT0 is heard is known");
 	must(load(l->shared.floor) == (enabled ? LW_FIRST_VECTOR : 256u),
 	     "the lowest vector that is taken is known");
 	return true;
@@ -93,6 +100,21 @@ static bool registers_hold(const struct lw_lapic *l, struct broken *why)
 	return true;
 }
 
+/* It stays as lw_lapic_init() has checked it. */
+static bool configuration_holds(const struct lw_lapic *l, struct broken *why)
+{
+	const struct lw_lapic_clock *clock = &l->own.timer.clock;
+
+	must(clock->bus_ns && clock->bus_ns <= LW_CLOCK_MAX && clock->bus_ticks &&
+		     clock->bus_ticks <= LW_CLOCK_MAX,
+	     "the bus has a clock");
+	must(clock->tsc_khz, "the TSC runs");
+	must(l->own.phys_bits >= MIN_PHYS_BITS && l->own.phys_bits <= MAX_PHYS_BITS,
+	     "addresses have a width");
+	must(lw_lapic_base_can_be(&l->own), "IA32_APIC_BASE is one that a guest can write");
+	return true;
+}
+
 static bool timer_holds(const struct lw_lapic *l, struct broken *why)
 {
 	const struct timer *t = &l->own.timer;
@@ -111,5 +133,5 @@ static bool timer_holds(const struct lw_lapic *l, struct broken *why)
 bool lw_lapic_is_sound(const struct lw_lapic *l, struct broken *why)
 {
 	return posted_holds(l, why) && sets_hold(l, why) && derived_holds(l, why) &&
-	       registers_hold(l, why) && timer_holds(l, why);
+	       registers_hold(l, why) && configuration_holds(l, why) && timer_holds(l, why);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/invariants.h"
 #include "model/naive_pic.h"
 
 /* ---- both at once ---- */
@@ -143,6 +144,7 @@ static void acknowledge(void)
 static void compare(void)
 {
 	struct lw_pic_regs regs;
+	struct broken why;
 
 	differ("INTR", rig.intr, rig.m.intr);
 	differ("INTR asked for", lw_pic_intr(rig.pic), rig.m.intr);
@@ -156,6 +158,8 @@ static void compare(void)
 		differ("ISR", regs.isr, naive_pic_bits(rig.m.chip[n].serving));
 		differ("IMR", regs.imr, naive_pic_bits(rig.m.chip[n].masked));
 	}
+	if (!lw_pic_holds(rig.pic, &why))
+		fail_msg("step %d: %s", rig.step, why.rule);
 }
 
 static int compare_runs(uint32_t flags, uint64_t seed)
