@@ -20,6 +20,7 @@ uint8_t nondet_u8(void);
 uint16_t nondet_u16(void);
 uint32_t nondet_u32(void);
 uint64_t nondet_u64(void);
+int64_t nondet_i64(void);
 size_t nondet_size(void);
 
 #define assume(what)            __CPROVER_assume(what)
