@@ -84,7 +84,7 @@ static void tell_record(struct lw_ioapic *io, struct lw_pin *p, bool open)
 void lw_ioapic_tell_records(struct lw_ioapic *io, bool open)
 {
 	for (uint32_t n = 0; n < io->pins; n++)
-		tell_record(io, &io->pin[n], open);
+		tell_record(io, lw_pin_at(io, n), open);
 }
 
 void lw_pin_drop(struct lw_ioapic *io, struct lw_pin *p)
@@ -323,12 +323,12 @@ static void note_done(struct done *done, uint32_t n)
 static void redeliver_all(struct lw_ioapic *io, struct done *done)
 {
 	if (done->count == 1) {
-		redeliver(io, &io->pin[done->last]);
+		redeliver(io, lw_pin_at(io, done->last));
 		return;
 	}
 	for (uint32_t w = 0; done->count && w < PIN_WORDS; w++)
 		for (; done->pins[w]; done->pins[w] &= done->pins[w] - 1)
-			redeliver(io, &io->pin[w * 64u + lw_word_low(done->pins[w])]);
+			redeliver(io, lw_pin_at(io, w * 64u + lw_word_low(done->pins[w])));
 }
 
 /* ---- EOI ---- */
@@ -351,7 +351,7 @@ static LW_APART enum lw_eoi_class eoi_delivered(struct lw_ioapic *io, uint32_t v
 	uint8_t next;
 
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = next) {
-		struct lw_pin *p = &io->pin[n];
+		struct lw_pin *p = lw_pin_at(io, n);
 
 		next = lw_pin_next(io, BY_RECORD, n);
 		if (answers(io, p, vcpu) && p->flags & which) {
@@ -383,7 +383,7 @@ static LW_APART enum lw_eoi_class eoi_strict(struct lw_ioapic *io, uint8_t vecto
 	struct done done = {.count = 0};
 
 	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
-		struct lw_pin *p = &io->pin[n];
+		struct lw_pin *p = lw_pin_at(io, n);
 
 		if (!(p->flags & RECORD))
 			continue;
@@ -408,7 +408,7 @@ enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint
 void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector)
 {
 	for (uint32_t n = 0; n < io->pins; n++) {
-		struct lw_pin *p = &io->pin[n];
+		struct lw_pin *p = lw_pin_at(io, n);
 		bool delivered = p->vector == vector && !LW_LEFT_OUT(LW_RULE_EOI_REGISTER);
 
 		if (!(p->flags & RECORD) || (!delivered && (p->rte & LW_RTE_VECTOR) != vector))
@@ -422,8 +422,8 @@ void lw_pin_eoi_register(struct lw_ioapic *io, uint8_t vector)
 void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
-		if (answers(io, &io->pin[n], vcpu))
-			io->pin[n].flags &= (uint16_t)~LET_GO;
+		if (answers(io, lw_pin_at(io, n), vcpu))
+			lw_pin_at(io, n)->flags &= (uint16_t)~LET_GO;
 }
 
 void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
@@ -431,7 +431,7 @@ void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
 	if (LW_LEFT_OUT(LW_RULE_INIT))
 		return;
 	for (uint32_t n = 0; n < io->pins; n++) {
-		struct lw_pin *p = &io->pin[n];
+		struct lw_pin *p = lw_pin_at(io, n);
 
 		if (!(p->flags & (RECORD | RESIDUE)) || p->flags & ANYBODY || !took(io, p, vcpu))
 			continue;
@@ -454,8 +454,8 @@ void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
 void lw_ioapic_retry_locked(struct lw_ioapic *io)
 {
 	for (uint32_t n = 0; n < io->pins && io->refused && !LW_LEFT_OUT(LW_RULE_RETRY); n++)
-		if (io->pin[n].flags & REFUSED)
-			lw_pin_service(io, &io->pin[n]);
+		if (lw_pin_at(io, n)->flags & REFUSED)
+			lw_pin_service(io, lw_pin_at(io, n));
 }
 
 /* ---- for an EOI policy ---- */
@@ -463,7 +463,7 @@ void lw_ioapic_retry_locked(struct lw_ioapic *io)
 bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
-		if (answers(io, &io->pin[n], vcpu))
+		if (answers(io, lw_pin_at(io, n), vcpu))
 			return true;
 	return false;
 }
@@ -471,7 +471,7 @@ bool lw_ioapic_in_flight_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8
 bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_ROUTE][vector]; n != NONE; n = lw_pin_next(io, BY_ROUTE, n)) {
-		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &io->pin[n].msg))
+		if (io->ops->matches && io->ops->matches(io->ctx, vcpu, &lw_pin_at(io, n)->msg))
 			return true;
 	}
 	return false;
@@ -480,7 +480,7 @@ bool lw_ioapic_routed_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t 
 bool lw_ioapic_record_locked(const struct lw_ioapic *io, uint32_t pin,
 			     struct lw_ioapic_record *record)
 {
-	const struct lw_pin *p = pin < io->pins ? &io->pin[pin] : NULL;
+	const struct lw_pin *p = pin < io->pins ? lw_pin_at(io, pin) : NULL;
 
 	if (!p || !(p->flags & RECORD))
 		return false;
@@ -494,14 +494,14 @@ bool lw_ioapic_record_locked(const struct lw_ioapic *io, uint32_t pin,
 
 uint64_t lw_ioapic_rte_locked(const struct lw_ioapic *io, uint32_t pin)
 {
-	return pin < io->pins ? io->pin[pin].rte : 0;
+	return pin < io->pins ? lw_pin_at(io, pin)->rte : 0;
 }
 
 bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE;
 	     n = lw_pin_next(io, BY_RECORD, n)) {
-		const struct lw_pin *p = &io->pin[n];
+		const struct lw_pin *p = lw_pin_at(io, n);
 
 		if (answers(io, p, vcpu) &&
 		    (p->flags & (SEVERAL | ANYBODY | NOTIFY | KEPT) || lw_pin_asserted(io, p)))
@@ -515,8 +515,8 @@ void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vecto
 	if (!io->ops->recall)
 		return;
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
-		if (answers(io, &io->pin[n], vcpu))
-			io->pin[n].flags |= LET_GO | DOUBTED;
+		if (answers(io, lw_pin_at(io, n), vcpu))
+			lw_pin_at(io, n)->flags |= LET_GO | DOUBTED;
 }
 
 void lw_ioapic_gone_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
@@ -532,15 +532,15 @@ void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector
 void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
 {
 	for (uint8_t n = io->head[BY_RECORD][vector]; n != NONE; n = lw_pin_next(io, BY_RECORD, n))
-		if (answers(io, &io->pin[n], vcpu))
-			io->pin[n].flags |= KEPT;
+		if (answers(io, lw_pin_at(io, n), vcpu))
+			lw_pin_at(io, n)->flags |= KEPT;
 }
 
 void lw_ioapic_settle_locked(struct lw_ioapic *io)
 {
 	for (uint32_t n = 0; n < io->pins; n++)
-		if (io->pin[n].flags & LET_GO)
-			lw_pin_recall(io, &io->pin[n]);
+		if (lw_pin_at(io, n)->flags & LET_GO)
+			lw_pin_recall(io, lw_pin_at(io, n));
 }
 
 bool lw_ioapic_owes_locked(const struct lw_ioapic *io)
@@ -552,5 +552,5 @@ void lw_ioapic_scan_locked(const struct lw_ioapic *io,
 			   void (*see)(void *arg, const struct lw_msg *msg), void *arg)
 {
 	for (uint32_t n = 0; n < io->pins; n++)
-		see(arg, &io->pin[n].msg);
+		see(arg, &lw_pin_at(io, n)->msg);
 }

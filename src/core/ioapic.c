@@ -102,7 +102,7 @@ int lw_ioapic_init(struct lw_ioapic *storage, const struct lw_ioapic_config *con
 	io->version = config->version;
 	memset(io->head, NONE, sizeof(io->head));
 	for (uint32_t n = 0; n < io->pins; n++)
-		lw_pin_set_rte(io, &io->pin[n], LW_RTE_MASK, lw_pin_message(io, LW_RTE_MASK));
+		lw_pin_set_rte(io, lw_pin_at(io, n), LW_RTE_MASK, lw_pin_message(io, LW_RTE_MASK));
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static LW_COLD void drain(struct lw_ioapic *io)
 			io->ops->storm(io->ctx, gsi);
 		enter(io);
 		if (sample)
-			lw_pin_sampled(io, &io->pin[gsi - io->gsi_base]);
+			lw_pin_sampled(io, lw_pin_at(io, gsi - io->gsi_base));
 	}
 	io->draining = io->owed = false;
 	unlock(io);
@@ -240,7 +240,7 @@ static uint32_t read_register(struct lw_ioapic *io, uint32_t index)
 		return (io->pins - 1u) << 16 | io->version;
 	if (index < REG_RTE || pin >= io->pins)
 		return 0;
-	return (uint32_t)(read_rte(io, &io->pin[pin]) >> (index & 1u) * 32u);
+	return (uint32_t)(read_rte(io, lw_pin_at(io, pin)) >> (index & 1u) * 32u);
 }
 
 static void write_register(struct lw_ioapic *io, uint32_t index, uint32_t value)
@@ -252,7 +252,7 @@ static void write_register(struct lw_ioapic *io, uint32_t index, uint32_t value)
 		io->id = (uint8_t)(value >> 24 & 0xfu);
 	if (index < REG_RTE || pin >= io->pins)
 		return;
-	p = &io->pin[pin];
+	p = lw_pin_at(io, pin);
 	if (index & 1u)
 		write_rte(io, p, (p->rte & UINT32_MAX) | (uint64_t)value << 32);
 	else
@@ -318,9 +318,9 @@ void lw_ioapic_reset(struct lw_ioapic *io)
 	io->select = 0;
 	io->id = io->id_at_reset;
 	for (uint32_t n = 0; n < io->pins; n++) {
-		write_rte(io, &io->pin[n], LW_RTE_MASK);
-		lw_pin_drop(io, &io->pin[n]);
-		io->pin[n].flags &= NOTIFY | UNUSUAL;
+		write_rte(io, lw_pin_at(io, n), LW_RTE_MASK);
+		lw_pin_drop(io, lw_pin_at(io, n));
+		lw_pin_at(io, n)->flags &= NOTIFY | UNUSUAL;
 	}
 	leave(io);
 }
@@ -330,7 +330,7 @@ int lw_ioapic_rte(struct lw_ioapic *io, uint32_t pin, uint64_t *rte)
 	if (pin >= io->pins || !rte)
 		return -EINVAL;
 	enter(io);
-	*rte = read_rte(io, &io->pin[pin]);
+	*rte = read_rte(io, lw_pin_at(io, pin));
 	leave(io);
 	return 0;
 }
@@ -382,8 +382,8 @@ int lw_ioapic_line_locked(struct lw_ioapic *io, uint32_t pin, uint32_t source, b
 {
 	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
 		return -EINVAL;
-	if (drive(&io->pin[pin], source, level))
-		line_turned(io, &io->pin[pin]);
+	if (drive(lw_pin_at(io, pin), source, level))
+		line_turned(io, lw_pin_at(io, pin));
 	return 0;
 }
 
@@ -405,7 +405,7 @@ int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool lev
 		return line_under_lock(io, pin, source, level);
 	if (pin >= io->pins || source >= LW_IOAPIC_MAX_SOURCES)
 		return -EINVAL;
-	p = &io->pin[pin];
+	p = lw_pin_at(io, pin);
 	if (!drive(p, source, level))
 		return 0;
 	if (level && !p->flags) {
@@ -425,7 +425,7 @@ int lw_ioapic_notify(struct lw_ioapic *io, uint32_t pin, bool on)
 	if (pin >= io->pins)
 		return -EINVAL;
 	enter(io);
-	p = &io->pin[pin];
+	p = lw_pin_at(io, pin);
 	/* First, for whoever begins to listen is told nothing of an EOI that is known to have been.
 	 * Where the owner is yet to be asked he may be told of one all the same: nobody knows
 	 * whether it came before this or after, and to be told once too often costs a sample.
@@ -445,9 +445,9 @@ int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin)
 	if (pin >= io->pins)
 		return -EINVAL;
 	enter(io);
-	if (io->pin[pin].flags & DELAYED) {
-		io->pin[pin].flags &= (uint16_t)~DELAYED;
-		lw_pin_service(io, &io->pin[pin]);
+	if (lw_pin_at(io, pin)->flags & DELAYED) {
+		lw_pin_at(io, pin)->flags &= (uint16_t)~DELAYED;
+		lw_pin_service(io, lw_pin_at(io, pin));
 	}
 	leave(io);
 	return 0;
@@ -456,8 +456,8 @@ int lw_ioapic_resume(struct lw_ioapic *io, uint32_t pin)
 void lw_ioapic_remapped_locked(struct lw_ioapic *io)
 {
 	for (uint32_t n = 0; n < io->pins; n++)
-		if (lw_rte_is_remappable(io, io->pin[n].rte))
-			write_rte(io, &io->pin[n], io->pin[n].rte);
+		if (lw_rte_is_remappable(io, lw_pin_at(io, n)->rte))
+			write_rte(io, lw_pin_at(io, n), lw_pin_at(io, n)->rte);
 }
 
 void lw_ioapic_remapped(struct lw_ioapic *io)

@@ -77,7 +77,7 @@ void lw_ioapic_text(struct lw_text *t, const struct lw_ioapic *io)
 	lw_text(t, "ioapic: gsis %u to %u, id %u, version 0x%x, select 0x%02x\n", io->gsi_base,
 		io->gsi_base + io->pins - 1u, io->id, io->version, io->select);
 	for (uint32_t n = 0; n < io->pins; n++) {
-		const struct lw_pin *p = &io->pin[n];
+		const struct lw_pin *p = lw_pin_at(io, n);
 
 		if (p->rte != LW_RTE_MASK || p->sources || p->flags & ~UNUSUAL)
 			pin(t, io, p);

@@ -83,6 +83,20 @@ static inline size_t maps_offset(uint32_t pins)
 			   LW_IOAPIC_ALIGN);
 }
 
+#ifdef LW_PARTS_APART
+/* For the proofs, which have each part as an object of its own, for their tool can't well tell
+ * apart what lies at addresses that are computed. */
+struct lw_pin *lw_pin_at(const struct lw_ioapic *io, uint32_t n);
+uint64_t *lw_pin_map(struct lw_ioapic *io, const struct lw_pin *p);
+const uint64_t *lw_pin_const_map(const struct lw_ioapic *io, const struct lw_pin *p);
+uint32_t lw_pin_number(const struct lw_ioapic *io, const struct lw_pin *p);
+struct lw_link *lw_pin_links(const struct lw_ioapic *io, enum lw_index index);
+#else
+static inline struct lw_pin *lw_pin_at(const struct lw_ioapic *io, uint32_t n)
+{
+	return (struct lw_pin *)(uintptr_t)&io->pin[n];
+}
+
 static inline uint64_t *lw_pin_map(struct lw_ioapic *io, const struct lw_pin *p)
 {
 	uint64_t *maps = (uint64_t *)(void *)((unsigned char *)io + io->maps);
@@ -106,6 +120,7 @@ static inline struct lw_link *lw_pin_links(const struct lw_ioapic *io, enum lw_i
 {
 	return (struct lw_link *)((uintptr_t)io + io->links[index]);
 }
+#endif
 
 /* Over the pins of an index that have `vector`; `n` may be taken out meanwhile. */
 static inline uint8_t lw_pin_next(const struct lw_ioapic *io, enum lw_index index, uint8_t n)
@@ -123,7 +138,7 @@ static inline bool lw_pin_eoi_short(struct lw_ioapic *io, uint32_t vcpu, uint8_t
 	if (n == NONE || lw_pin_next(io, BY_RECORD, n) != NONE || io->flags & LW_IOAPIC_STRICT ||
 	    LW_LEFT_OUT(LW_RULE_MATCH_DELIVERED))
 		return false;
-	p = &io->pin[n];
+	p = lw_pin_at(io, n);
 	if (p->flags != RECORD || p->vcpu != vcpu || p->sources)
 		return false;
 	io->head[BY_RECORD][vector] = NONE;

@@ -106,7 +106,7 @@ static void walk_resample(struct lw_snap *s, struct lw_ioapic *io)
 		uint64_t owed = io->resample[w];
 
 		for (uint32_t n = w * 64u; n < io->pins && n < (w + 1u) * 64u; n++)
-			if (has(&io->pin[n], SAMPLING))
+			if (has(lw_pin_at(io, n), SAMPLING))
 				owed &= ~lw_bit(n);
 		lw_snap_u64(s, &owed);
 		for (uint32_t n = 0; n < 64; n++)
@@ -125,7 +125,7 @@ void lw_ioapic_derive(struct lw_ioapic *io)
 	memset(io->head, NONE, sizeof(io->head));
 	memset(io->storm, 0, sizeof(io->storm));
 	for (uint32_t n = io->pins; n-- > 0;) {
-		const struct lw_pin *p = &io->pin[n];
+		const struct lw_pin *p = lw_pin_at(io, n);
 
 		if (p->msg.level)
 			lw_pin_link(io, BY_ROUTE, p->msg.vector, p);
@@ -158,7 +158,7 @@ void lw_ioapic_walk(struct lw_snap *s, void *chip)
 	lw_snap_must(s, select <= lw_ioapic_selectable(io) && id < 16);
 	walk_resample(s, io);
 	for (uint32_t n = 0; n < io->pins; n++)
-		walk_pin(s, io, &io->pin[n]);
+		walk_pin(s, io, lw_pin_at(io, n));
 	if (!lw_snap_applies(s))
 		return;
 	io->select = select;
@@ -195,7 +195,7 @@ void lw_ioapic_tell_routes(struct lw_ioapic *io, bool there)
 	const struct lw_msg none = {0};
 
 	for (uint32_t n = 0; io->ops->route && n < io->pins; n++) {
-		const struct lw_msg *msg = &io->pin[n].msg;
+		const struct lw_msg *msg = &lw_pin_at(io, n)->msg;
 
 		if (msg->level)
 			io->ops->route(io->ctx, there ? &none : msg, there ? msg : &none);

@@ -20,6 +20,9 @@ struct broken {
  * that no asserted and unmasked level pin is left behind. */
 bool lw_ioapic_holds(const struct lw_ioapic *io, struct broken *why);
 
+/* The same, but for the two indices, which take 512 lists to walk. */
+bool lw_ioapic_pins_hold(const struct lw_ioapic *io, struct broken *why);
+
 /* Of a LAPIC alone: IRR, ISR, PPR, request maps, LVT, timer. */
 bool lw_lapic_is_sound(const struct lw_lapic *lapic, struct broken *why);
 

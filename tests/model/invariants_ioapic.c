@@ -51,6 +51,7 @@ static bool record_holds(const struct look *l, const struct lw_pin *p)
 	     "only a record is let go, kept, doubted, or has several takers");
 	must(!(p->flags & SEVERAL && p->flags & ANYBODY), "takers are known or not");
 	must(!(p->flags & LET_GO) || p->flags & DOUBTED, "what was let go is in doubt");
+	must(!(p->flags & DOUBTED) || l->io->ops->recall, "what is let go can be recalled");
 	must(!(p->flags & DOUBTED && p->flags & (SEVERAL | ANYBODY)),
 	     "only what one known vCPU took is let go");
 	must(!(p->flags & RECORD) || p->flags & (SEVERAL | ANYBODY) || p->vcpu < l->io->nvcpus,
@@ -128,14 +129,14 @@ static bool index_holds(const struct look *l, enum lw_index index)
 	bool seen[256] = {false};
 
 	for (uint32_t n = 0; n < io->pins; n++)
-		if (index == BY_ROUTE ? io->pin[n].msg.level
-				      : (io->pin[n].flags & (RECORD | RESIDUE)) != 0)
+		if (index == BY_ROUTE ? lw_pin_at(io, n)->msg.level
+				      : (lw_pin_at(io, n)->flags & (RECORD | RESIDUE)) != 0)
 			expected++;
 	for (uint32_t vector = 0; vector < 256; vector++) {
 		uint8_t before = NONE;
 
 		for (uint8_t n = io->head[index][vector]; n != NONE; n = links[n].next) {
-			const struct lw_pin *p = &io->pin[n < io->pins ? n : 0];
+			const struct lw_pin *p = lw_pin_at(io, n < io->pins ? n : 0);
 			uint32_t mine = index == BY_ROUTE ? p->msg.vector : p->vector;
 
 			must(n < io->pins, "an index names pins");
@@ -148,20 +149,63 @@ static bool index_holds(const struct look *l, enum lw_index index)
 		}
 	}
 	return found == expected ||
-	       pin_breaks(l, &io->pin[0], "whatever belongs in an index is there");
+	       pin_breaks(l, lw_pin_at(io, 0), "whatever belongs in an index is there");
+}
+
+/* What init has set, and nobody changes. */
+static bool layout_holds(const struct look *l)
+{
+	const struct lw_ioapic *io = l->io;
+	const struct lw_pin *p = lw_pin_at(io, 0);
+	size_t links = sizeof(*io) + io->pins * sizeof(*p);
+
+	must(io->pins > 0 && io->pins <= LW_IOAPIC_MAX_PINS, "a chip has 1 to 240 pins");
+	must(io->nvcpus > 0 && io->nvcpus <= MAX_VCPUS && io->map_words == lw_map_words(io->nvcpus),
+	     "a map has a bit for each vCPU");
+	must(io->links[BY_ROUTE] == links &&
+		     io->links[BY_RECORD] == links + io->pins * sizeof(struct lw_link) &&
+		     io->maps == maps_offset(io->pins),
+	     "pins, links and maps lie one after the other");
+	return true;
+}
+
+/* Of a word of pins. */
+static bool word_holds(const struct look *l, uint32_t w)
+{
+	const struct lw_ioapic *io = l->io;
+	const struct lw_pin *p = lw_pin_at(io, 0);
+	uint32_t first = w * 64u, left = io->pins > first ? io->pins - first : 0;
+	uint64_t none = left >= 64 ? 0 : ~0ull << left;
+
+	must(!((io->resample[w] | io->storm[w]) & none), "only pins owe something");
+	must(!io->resample[w] || io->ops->resample, "who is owed a sample can be told");
+	must(!io->storm[w] || io->ops->storm, "who is owed a delay can be told");
+	return true;
+}
+
+bool lw_ioapic_pins_hold(const struct lw_ioapic *io, struct broken *why)
+{
+	struct look look = {.io = io, .why = why};
+	uint32_t refused = 0;
+
+	if (!layout_holds(&look))
+		return false;
+	for (uint32_t w = 0; w < PIN_WORDS; w++)
+		if (!word_holds(&look, w))
+			return false;
+	for (uint32_t n = 0; n < io->pins; n++) {
+		if (!pin_holds(&look, lw_pin_at(io, n)))
+			return false;
+		refused += (lw_pin_at(io, n)->flags & REFUSED) != 0;
+	}
+	return refused == io->refused ||
+	       pin_breaks(&look, lw_pin_at(io, 0), "the refused pins are counted");
 }
 
 bool lw_ioapic_holds(const struct lw_ioapic *io, struct broken *why)
 {
 	struct look look = {.io = io, .why = why};
-	uint32_t refused = 0;
 
-	for (uint32_t n = 0; n < io->pins; n++) {
-		if (!pin_holds(&look, &io->pin[n]))
-			return false;
-		refused += (io->pin[n].flags & REFUSED) != 0;
-	}
-	if (refused != io->refused)
-		return pin_breaks(&look, &io->pin[0], "the refused pins are counted");
-	return index_holds(&look, BY_ROUTE) && index_holds(&look, BY_RECORD);
+	return lw_ioapic_pins_hold(io, why) && index_holds(&look, BY_ROUTE) &&
+	       index_holds(&look, BY_RECORD);
 }

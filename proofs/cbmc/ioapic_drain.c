@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs after the lock, of which there may be ever more: ops->resample and ops->storm may call
+ * back in, and so may other threads. So a callback begins in a state that must be sound, and leaves
+ * any other that is: as many calls may have led to it as there like to be, for each of them keeps
+ * the invariants. The first callback thereby stands for every one, and what follows the second is
+ * what followed the first.
+ */
+#define DRAINS
+#include "ioapic.h"
+
+static uint32_t callbacks;
+
+static void meanwhile(uint32_t whose)
+{
+	sampled = whose;
+	sound();
+	must_hold(io.draining, "nobody else runs notifications");
+	assume(++callbacks < 2);
+	any_sound();
+}
+
+static void resample(void *ctx, uint32_t gsi)
+{
+	(void)ctx;
+	must_hold(gsi - io.gsi_base < PINS, "a GSI is a pin's");
+	meanwhile(gsi - io.gsi_base);
+}
+
+static void storm(void *ctx, uint32_t gsi)
+{
+	(void)ctx;
+	must_hold(gsi - io.gsi_base < PINS, "a GSI is a pin's");
+	meanwhile(PINS);
+}
+
+/* From what any call may leave to it. */
+void prove_lw_ioapic_drain(void)
+{
+	any_ops();
+	sampled = PINS;
+	any_sound();
+	io.draining = false;
+	recalling = true;
+	lw_ioapic_drain(&io);
+	sampled = PINS;
+	sound();
+	must_hold(!io.draining && !io.owed && told_holds(), "nothing is owed any more");
+	reached();
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A guest's accesses, and what else writes all RTEs. */
+#include "ioapic.h"
+
+void prove_lw_ioapic_read(void)
+{
+	any_state();
+	lw_ioapic_read(&io, nondet_u32());
+	still_sound();
+}
+
+void prove_lw_ioapic_write(void)
+{
+	any_state();
+	lw_ioapic_write(&io, nondet_u32(), nondet_u32());
+	still_sound();
+}
+
+/* A guest names any offset, and the VMM has as many bytes as it says. */
+static uint8_t bytes[8];
+
+static size_t any_len(void)
+{
+	for (uint32_t n = 0; n < sizeof(bytes); n++)
+		bytes[n] = nondet_u8();
+	return any_below(sizeof(bytes) + 1);
+}
+
+void prove_lw_ioapic_mmio_read(void)
+{
+	size_t len = any_len();
+
+	any_state();
+	lw_ioapic_mmio_read(&io, nondet_u64(), bytes + sizeof(bytes) - len, len);
+	still_sound();
+}
+
+void prove_lw_ioapic_mmio_write(void)
+{
+	size_t len = any_len();
+
+	any_state();
+	lw_ioapic_mmio_write(&io, nondet_u64(), bytes + sizeof(bytes) - len, len);
+	still_sound();
+}
+
+void prove_lw_ioapic_rte(void)
+{
+	uint64_t rte;
+
+	any_state();
+	lw_ioapic_rte(&io, nondet_u32(), nondet_bool() ? &rte : NULL);
+	still_sound();
+}
