@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a policy asks of an I/O APIC, and what delivers nothing. */
+#define LAST_VECTOR 255u
 #include "ioapic.h"
 
 void prove_lw_ioapic_hold_locked(void)

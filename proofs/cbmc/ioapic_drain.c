@@ -14,10 +14,11 @@ static uint32_t callbacks;
 static void meanwhile(uint32_t whose)
 {
 	sampled = whose;
-	sound();
+	sound(0);
+	must_hold(!locked, "callbacks run without the lock");
 	must_hold(io.draining, "nobody else runs notifications");
 	assume(++callbacks < 2);
-	any_sound();
+	any_sound(0);
 }
 
 static void resample(void *ctx, uint32_t gsi)
@@ -39,12 +40,11 @@ void prove_lw_ioapic_drain(void)
 {
 	any_ops();
 	sampled = PINS;
-	any_sound();
+	any_sound(0);
 	io.draining = false;
-	recalling = true;
 	lw_ioapic_drain(&io);
 	sampled = PINS;
-	sound();
+	sound(0);
 	must_hold(!io.draining && !io.owed && told_holds(), "nothing is owed any more");
 	reached();
 }

@@ -52,3 +52,32 @@ void prove_lw_ioapic_rte(void)
 	lw_ioapic_rte(&io, nondet_u32(), nondet_bool() ? &rte : NULL);
 	still_sound();
 }
+
+void prove_lw_ioapic_reset(void)
+{
+	any_state();
+	told = false; /* who is still owed a sample waits for none */
+	lw_ioapic_reset(&io);
+	still_sound();
+}
+
+void prove_lw_ioapic_remapped_locked(void)
+{
+	any_state();
+	lw_ioapic_remapped_locked(&io);
+	still_sound();
+}
+
+void prove_lw_ioapic_remapped(void)
+{
+	any_state();
+	lw_ioapic_remapped(&io);
+	still_sound();
+}
+
+void prove_lw_ioapic_settle_locked(void)
+{
+	any_state();
+	lw_ioapic_settle_locked(&io);
+	still_sound();
+}

@@ -72,8 +72,7 @@ static bool level_holds(const struct look *l, const struct lw_pin *p)
 
 	must(!asks || p->flags & (RECORD | REFUSED | DELAYED | SAMPLING),
 	     "an asserted and unmasked level pin is in flight or waits for something known");
-	must(!(p->flags & RECORD) || p->msg.level || l->io->flags & LW_IOAPIC_STRICT,
-	     "only a level pin has a record");
+	must(!(p->flags & RECORD) || p->msg.level, "only a level pin has a record");
 	must(!(p->flags & REFUSED) || asks, "only a pin that asks is refused");
 	must(!(p->flags & REFUSED && p->flags & RECORD), "what is refused is not in flight");
 	must(p->storm < STORM_LIMIT, "a storm is delayed");

@@ -136,6 +136,62 @@ static void waits_for_nobody(struct machine *m)
 	the_pin(m)->flags |= SAMPLING;
 }
 
+static void owes_no_pin(struct machine *m)
+{
+	lw_chip_ioapic(m->chip, 0)->storm[3] = 1;
+}
+
+/* The I/O APIC's ops, less one. */
+static struct lw_ioapic_ops *other_ops(struct machine *m)
+{
+	static struct lw_ioapic_ops ops;
+
+	ops = *lw_chip_ioapic(m->chip, 0)->ops;
+	lw_chip_ioapic(m->chip, 0)->ops = &ops;
+	return &ops;
+}
+
+static void no_sampler(struct machine *m)
+{
+	other_ops(m)->resample = NULL;
+	lw_set_add(lw_chip_ioapic(m->chip, 0)->resample, PIN);
+}
+
+static void no_timer(struct machine *m)
+{
+	other_ops(m)->storm = NULL;
+	lw_set_add(lw_chip_ioapic(m->chip, 0)->storm, PIN);
+}
+
+static void edge_record(struct machine *m)
+{
+	lw_chip_ioapic(m->chip, 0)->flags |= LW_IOAPIC_STRICT;
+	the_pin(m)->rte &= ~LW_RTE_LEVEL;
+	the_pin(m)->msg.level = false;
+	the_pin(m)->flags |= UNUSUAL;
+}
+
+static void not_recalled(struct machine *m)
+{
+	other_ops(m)->recall = NULL;
+	the_pin(m)->flags |= DOUBTED;
+}
+
+static void no_pins(struct machine *m)
+{
+	lw_chip_ioapic(m->chip, 0)->pins = 0;
+}
+
+static void short_maps(struct machine *m)
+{
+	lw_chip_ioapic(m->chip, 0)->map_words = 0;
+}
+
+static void maps_elsewhere(struct machine *m)
+{
+	lw_chip_ioapic(m->chip, 0)->maps -= 8;
+}
+
 static void not_in_set(struct machine *m)
 {
 	lw_eoi_del(m->eoi, 0, VECTOR);
@@ -279,6 +335,14 @@ static const struct {
 	{route_uncounted, "level routes of a pair"},
 	{refused_uncounted, "refused pins are counted"},
 	{waits_for_nobody, "is to be told"},
+	{owes_no_pin, "only pins owe"},
+	{no_sampler, "owed a sample"},
+	{no_timer, "owed a delay"},
+	{edge_record, "only a level pin"},
+	{not_recalled, "can be recalled"},
+	{no_pins, "1 to 240 pins"},
+	{short_maps, "a bit for each vCPU"},
+	{maps_elsewhere, "one after the other"},
 	{not_in_set, "is in the set"},
 	{not_loaded, "hardware has loaded"},
 	{stale, "has a level route"},
