@@ -175,10 +175,15 @@ static void storm(void *ctx, uint32_t gsi)
 }
 #endif
 
+static uint32_t gsi_base, chip_flags;
+
+/* And what else does not change once the chip is set up. */
 static void any_ops(void)
 {
 	bool locks = nondet_bool();
 
+	gsi_base = nondet_u32();
+	chip_flags = nondet_u32();
 	taken[0][0] = nondet_bool();
 	taken[0][1] = nondet_bool();
 	taken[1][0] = nondet_bool();
@@ -298,6 +303,8 @@ static void any_parts(void)
 	io = nondet_ioapic();
 	io.ops = &ops;
 	io.ctx = NULL;
+	io.gsi_base = gsi_base;
+	io.flags = chip_flags;
 	io.pins = PINS;
 	io.nvcpus = VCPUS;
 	io.map_words = 1;

@@ -26,6 +26,7 @@ static void resample(void *ctx, uint32_t gsi)
 	(void)ctx;
 	must_hold(gsi - io.gsi_base < PINS, "a GSI is a pin's");
 	meanwhile(gsi - io.gsi_base);
+	sampled = PINS; /* drain() says so to the pin at once */
 }
 
 static void storm(void *ctx, uint32_t gsi)

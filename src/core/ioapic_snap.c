@@ -28,12 +28,14 @@ static bool record_can_be(const struct lw_ioapic *io, const struct lw_pin *p)
 
 static bool pin_can_be(const struct lw_ioapic *io, const struct lw_pin *p)
 {
+	bool asks = p->msg.level && !(p->rte & LW_RTE_MASK) && lw_pin_asserted(io, p);
+
 	if (p->rte & ~lw_rte_writable(io, p->rte) || p->storm >= STORM_LIMIT)
 		return false;
 	if (!has(p, RECORD | RESIDUE) && (p->vcpu || p->vector))
 		return false;
-	if (has(p, REFUSED) && (!p->msg.level || p->rte & LW_RTE_MASK))
-		return false;
+	if (has(p, REFUSED) ? !asks : asks && !has(p, RECORD | DELAYED | SAMPLING))
+		return false; /* or nothing would ever deliver it */
 	if ((has(p, SAMPLING) && !io->ops->resample) || (has(p, DELAYED) && !io->ops->storm))
 		return false;
 	return p->vcpu < io->nvcpus && record_can_be(io, p);
