@@ -7,6 +7,7 @@
 #include <lapwing/snapshot.h>
 #include <string.h>
 
+#include "core/ioapic_priv.h"
 #include "core/lapic_priv.h"
 #include "core/pic_priv.h"
 
@@ -242,6 +243,69 @@ static void a_pic_that_can_not_be(void **state)
 	}
 }
 
+/* ---- I/O APIC ---- */
+
+static _Alignas(LW_IOAPIC_ALIGN) unsigned char ioapic_storage[4096];
+static struct lw_ioapic *const io = (void *)ioapic_storage;
+
+static void nobody_takes(void *ctx, uint32_t gsi, const struct lw_msg *msg,
+			 struct lw_takers *takers)
+{
+	(void)ctx, (void)gsi, (void)msg, (void)takers;
+}
+
+static void asks_and_waits_for_nothing(struct lw_pin *p)
+{
+	p->flags &= (uint16_t)~REFUSED;
+}
+
+static void refused_and_idle(struct lw_pin *p)
+{
+	p->sources = 0;
+}
+
+static void refused_and_masked(struct lw_pin *p)
+{
+	p->rte |= LW_RTE_MASK;
+}
+
+static void (*const ioapic_lies[])(struct lw_pin *p) = {
+	asks_and_waits_for_nothing,
+	refused_and_idle,
+	refused_and_masked,
+};
+
+/* A level pin that is asserted, and refused. */
+static void fresh_ioapic(void)
+{
+	static const struct lw_ioapic_ops ops = {.deliver = nobody_takes};
+	const struct lw_ioapic_config config = {
+		.ops = &ops, .pins = 24, .nvcpus = 1, .version = 0x20};
+
+	assert_in_range(lw_ioapic_size(&config), 1, sizeof(ioapic_storage));
+	assert_int_equal(lw_ioapic_init(io, &config), 0);
+	lw_ioapic_write(io, 0x10, LW_RTE_LEVEL | 0x31);
+	assert_int_equal(lw_ioapic_line(io, 0, 0, true), 0);
+}
+
+static void an_ioapic_that_can_not_be(void **state)
+{
+	size_t size;
+
+	(void)state;
+	fresh_ioapic();
+	size = lw_ioapic_save(io, bytes, sizeof(bytes));
+	assert_int_equal(lw_ioapic_restore(io, bytes, size), 0);
+	for (size_t n = 0; n < sizeof(ioapic_lies) / sizeof(*ioapic_lies); n++) {
+		fresh_ioapic();
+		ioapic_lies[n](&io->pin[0]);
+		size = lw_ioapic_save(io, bytes, sizeof(bytes));
+		fresh_ioapic();
+		if (lw_ioapic_restore(io, bytes, size) != -EBADMSG)
+			fail_msg("lie %zu is believed", n);
+	}
+}
+
 /* ---- and what can be ---- */
 
 static void a_table_may_be_full(void **state)
@@ -269,6 +333,7 @@ int main(void)
 		cmocka_unit_test(a_lapic_that_can_not_be),
 		cmocka_unit_test(what_was_posted_to_one_that_is_off_is_dropped),
 		cmocka_unit_test(a_pic_that_can_not_be),
+		cmocka_unit_test(an_ioapic_that_can_not_be),
 		cmocka_unit_test(a_table_may_be_full),
 	};
 
