@@ -30,6 +30,9 @@ bool lw_lapic_is_sound(const struct lw_lapic *lapic, struct broken *why);
  * where ops->eoi runs. */
 bool lw_pic_holds(const struct lw_pic *pic, struct broken *why);
 
+/* Of an EOI engine alone: what each vCPU's owner is asked, what was let go, and the balances. */
+bool lw_eoi_holds(const struct lw_eoi *eoi, struct broken *why);
+
 /* What the history of a run leaves out of lw_chip_holds(). */
 #define LW_GIVEN_SUPPRESSION                                                               \
 	1u                /* EOI broadcasts have been suppressed: EOIs may resolve nothing \

@@ -217,6 +217,65 @@ static void miscounted(struct machine *m)
 	m->eoi->vcpu[1].outstanding++;
 }
 
+static void unanswered(struct machine *m)
+{
+	m->eoi->vcpu[0].asked[0] |= lw_bit(VECTOR);
+}
+
+static void kicked_for_nothing(struct machine *m)
+{
+	m->eoi->vcpu[0].ask_kicked[0] |= lw_bit(VECTOR);
+}
+
+static void no_policy(struct machine *m)
+{
+	static const struct policy none = {.name = "none"};
+
+	m->eoi->policy = &none;
+}
+
+static void unknown_flag(struct machine *m)
+{
+	m->eoi->flags |= 4;
+}
+
+static void no_vcpus(struct machine *m)
+{
+	m->eoi->nvcpus = 0;
+}
+
+static void fourth_request(struct machine *m)
+{
+	atomic_fetch_or(&m->eoi->vcpu[0].requests, REQUEST_ALL + 1u);
+}
+
+static void scans_nothing(struct machine *m)
+{
+	atomic_fetch_or(&m->eoi->vcpu[0].requests, REQUEST_SCAN);
+}
+
+static void can_not_answer(struct machine *m)
+{
+	m->eoi->policy = &lw_policy_armed;
+	atomic_fetch_or(&m->eoi->vcpu[0].requests, REQUEST_ASK);
+	m->eoi->vcpu[0].asked[0] |= lw_bit(VECTOR);
+}
+
+static void rich(struct machine *m)
+{
+	m->eoi->vcpu[0].balance = LW_CREDIT_KEPT + 1;
+}
+
+static void astray(struct machine *m)
+{
+	atomic_store(&m->eoi->vcpu[0].mode, LEAVING + 1u);
+}
+
+static void tracks_no_vector(struct machine *m)
+{
+	m->eoi->vcpu[0].last_pending = 256;
+}
+
 static void dropped(struct machine *m)
 {
 	memset(the_lapic(m)->own.irr, 0, sizeof(the_lapic(m)->own.irr));
@@ -348,6 +407,17 @@ static const struct {
 	{stale, "has a level route"},
 	{handed_unserved, "handed over is served"},
 	{miscounted, "let go is counted"},
+	{unanswered, "asked is answered"},
+	{kicked_for_nothing, "kicked was asked"},
+	{no_policy, "one of the six"},
+	{unknown_flag, "two flags"},
+	{no_vcpus, "not too many"},
+	{fourth_request, "three requests"},
+	{scans_nothing, "who scans can"},
+	{can_not_answer, "asked can answer"},
+	{rich, "and no more"},
+	{astray, "out, in the guest"},
+	{tracks_no_vector, "tracked is a vector"},
 	{dropped, "posted, pending, in service"},
 	{no_kick, "owes a kick"},
 	{unmarked, "will be merged"},
