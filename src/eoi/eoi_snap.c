@@ -58,6 +58,9 @@ static bool work_can_be(const struct policy *p, const struct image *i)
 	bool handed = !lw_map_empty(i->sets[HANDED], LW_SET_WORDS);
 	bool asked = !lw_map_empty(i->sets[ASKED], LW_SET_WORDS);
 
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+		if (i->sets[ASK_KICKED][w] & ~i->sets[ASKED][w])
+			return false;
 	if (i->requests & ~(uint32_t)REQUEST_ALL || (i->requests & REQUEST_SCAN && !p->see))
 		return false;
 	return (!handed || i->requests & REQUEST_HAND) &&

@@ -10,10 +10,14 @@
 #include "core/ioapic_priv.h"
 #include "core/lapic_priv.h"
 #include "core/pic_priv.h"
+#include "eoi/engine.h"
+#include "model/invariants.h"
 
 static _Alignas(64) unsigned char lapic_storage[LW_LAPIC_SIZE], pic_storage[LW_PIC_SIZE];
 static struct lw_lapic *const l = (void *)lapic_storage;
 static struct lw_pic *const pic = (void *)pic_storage;
+static _Alignas(64) unsigned char eoi_storage[1024];
+static struct lw_eoi *const eoi = (void *)eoi_storage;
 static uint8_t bytes[4096];
 
 /* ---- LAPIC ---- */
@@ -306,6 +310,84 @@ static void an_ioapic_that_can_not_be(void **state)
 	}
 }
 
+/* ---- EOI engine ---- */
+
+static void handed_and_not_served(void)
+{
+	eoi->vcpu[0].handed[0] = lw_bit(0x31);
+}
+
+static void asked_and_not_answered(void)
+{
+	eoi->vcpu[0].asked[0] = lw_bit(0x31);
+}
+
+static void kicked_and_not_asked(void)
+{
+	eoi->vcpu[0].ask_kicked[0] = lw_bit(0x31);
+}
+
+static void a_scan_by_who_scans_nothing(void)
+{
+	atomic_store(&eoi->vcpu[0].requests, REQUEST_SCAN);
+}
+
+static void a_fourth_request(void)
+{
+	atomic_store(&eoi->vcpu[0].requests, REQUEST_ALL + 1u);
+}
+
+static void gone_astray(void)
+{
+	atomic_store(&eoi->vcpu[0].mode, LEAVING + 1u);
+}
+
+static void more_than_counts(void)
+{
+	eoi->vcpu[0].balance = LW_CREDIT_KEPT + 1;
+}
+
+static void no_vector(void)
+{
+	eoi->vcpu[0].last_pending = 256;
+}
+
+static void (*const eoi_lies[])(void) = {
+	handed_and_not_served, asked_and_not_answered,
+	kicked_and_not_asked,  a_scan_by_who_scans_nothing,
+	a_fourth_request,      gone_astray,
+	more_than_counts,      no_vector,
+};
+
+static void fresh_eoi(void)
+{
+	const struct lw_eoi_config config = {
+		.policy = LW_EOI_LAZY, .nvcpus = 1, .env = lw_chip_env()};
+
+	assert_in_range(lw_eoi_size(1), 1, sizeof(eoi_storage));
+	assert_int_equal(lw_eoi_init(eoi, &config), 0);
+}
+
+static void an_eoi_engine_that_can_not_be(void **state)
+{
+	struct broken why;
+	size_t size;
+
+	(void)state;
+	fresh_eoi();
+	size = lw_eoi_save(eoi, bytes, sizeof(bytes));
+	assert_int_equal(lw_eoi_restore(eoi, bytes, size), 0);
+	for (size_t n = 0; n < sizeof(eoi_lies) / sizeof(*eoi_lies); n++) {
+		fresh_eoi();
+		eoi_lies[n]();
+		assert_false(lw_eoi_holds(eoi, &why));
+		size = lw_eoi_save(eoi, bytes, sizeof(bytes));
+		fresh_eoi();
+		if (lw_eoi_restore(eoi, bytes, size) != -EBADMSG)
+			fail_msg("lie %zu is believed", n);
+	}
+}
+
 /* ---- and what can be ---- */
 
 static void a_table_may_be_full(void **state)
@@ -334,6 +416,7 @@ int main(void)
 		cmocka_unit_test(what_was_posted_to_one_that_is_off_is_dropped),
 		cmocka_unit_test(a_pic_that_can_not_be),
 		cmocka_unit_test(an_ioapic_that_can_not_be),
+		cmocka_unit_test(an_eoi_engine_that_can_not_be),
 		cmocka_unit_test(a_table_may_be_full),
 	};
 
