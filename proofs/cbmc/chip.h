@@ -1,0 +1,761 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A controller of two vCPUs, one I/O APIC and a pair of 8259s, whose chips are stubs. So these
+ * proofs are of chip.c, deliver.c, env.c and wire.c, and rest on three things: that each chip does
+ * what its own proofs say, for any call that its header allows; that each stub asserts what that
+ * header asks of a caller (a chip that there is, in its place, the lock held or not); and that each
+ * answers anything that its header allows, and calls back as the chip may, though once and no
+ * deeper.
+ *
+ * The parts of the block are objects of their own here, so an access past one of them is seen even
+ * where the next part follows; that lay_out() gives each part its room is for lw_chip_size()'s
+ * harness. Destinations come from a map of four APIC ids; what lw_map_find() finds is any.
+ */
+#ifndef LAPWING_PROVE_CHIP_H
+#define LAPWING_PROVE_CHIP_H
+
+#include <lapwing/msi.h>
+
+/* For the tables of ops in them. */
+#include "core/chip.c"
+#include "core/wire.c"
+#include "prove.h"
+
+#define VCPUS       2u
+#define IDS         4u
+#define IOAPIC_SIZE 1024u
+#define ROUTES_SIZE 1024u
+#define PART        0x10000u /* from one part to the next; lay_out() has them closer */
+
+struct lw_pic nondet_pic(void);
+struct lw_lapic_counters nondet_lapic_counters(void);
+
+static struct lw_chip chip;
+static unsigned char lapics[VCPUS][LW_LAPIC_SIZE], ioapics[2][IOAPIC_SIZE],
+	some_routes[ROUTES_SIZE];
+static struct lw_pic a_pic;
+static uint32_t seen[VCPUS];
+static struct {
+	struct lw_map map;
+	uint32_t rest[IDS + VCPUS];
+} a_map;
+static struct ledger ledgers[VCPUS];
+static struct pair pairs[VCPUS * 256u];
+
+/* Those that a chip with all of the VMM's ops gives its parts. */
+static const struct lw_lapic_ops *const to_lapic = &lapic_ops[1];
+static const struct lw_ioapic_ops *const to_ioapic = &lw_chip_ioapic_ops[1];
+static const struct lw_pic_ops *const to_pic = &pic_ops[1];
+static bool locked;
+static int telling, asking; /* how deep: a chip, the policy */
+
+static void *part(void *object, size_t bytes, size_t where)
+{
+	must_hold(where < bytes, "an offset is inside its part");
+	return (unsigned char *)object + where;
+}
+
+/* In place of chip_priv.h's. */
+void *at(const struct lw_chip *c, size_t offset)
+{
+	must_hold(c == &chip, "the chip is the chip");
+	if (offset >= c->routes)
+		return part(some_routes, sizeof(some_routes), offset - c->routes);
+	if (offset >= c->pairs)
+		return part(pairs, sizeof(pairs), offset - c->pairs);
+	if (offset >= c->ledgers)
+		return part(ledgers, sizeof(ledgers), offset - c->ledgers);
+	if (offset >= c->map)
+		return part(&a_map, sizeof(a_map), offset - c->map);
+	if (offset >= c->ioapic[0])
+		return part(ioapics, sizeof(ioapics), offset - c->ioapic[0]);
+	if (c->pic && offset >= c->seen)
+		return part(seen, sizeof(seen), offset - c->seen);
+	if (c->pic && offset >= c->pic)
+		return part(&a_pic, sizeof(a_pic), offset - c->pic);
+	return part(lapics, sizeof(lapics), offset - c->lapics);
+}
+
+static void is_vcpu(uint32_t vcpu)
+{
+	must_hold(vcpu < VCPUS, "a vCPU that there is");
+}
+
+static void is_locked(void)
+{
+	must_hold(locked, "under the lock");
+}
+
+static void is_unlocked(void)
+{
+	must_hold(!locked, "without the lock");
+}
+
+static struct lw_msg any_msg(void)
+{
+	return (struct lw_msg){.dest = nondet_u32(),
+			       .vector = nondet_u8(),
+			       .delivery = nondet_u8(),
+			       .logical = nondet_bool(),
+			       .level = nondet_bool()};
+}
+
+/* ---- the VMM's ops ---- */
+
+static void op_lock(void *ctx)
+{
+	(void)ctx;
+	is_unlocked();
+	locked = true;
+}
+
+static void op_unlock(void *ctx)
+{
+	(void)ctx;
+	is_locked();
+	locked = false;
+}
+
+static void op_kick(void *ctx, uint32_t vcpu)
+{
+	(void)ctx;
+	is_vcpu(vcpu);
+}
+
+static void op_notify(void *ctx, uint32_t vcpu)
+{
+	(void)ctx;
+	is_vcpu(vcpu);
+}
+
+static bool op_owned(void *ctx, uint32_t vcpu)
+{
+	(void)ctx;
+	is_vcpu(vcpu);
+	return nondet_bool();
+}
+
+static void op_signal(void *ctx, uint32_t vcpu, uint8_t delivery, uint8_t vector)
+{
+	(void)ctx, (void)delivery, (void)vector;
+	is_vcpu(vcpu);
+}
+
+static void op_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
+{
+	(void)ctx, (void)deadline_ns;
+	is_vcpu(vcpu);
+}
+
+static void op_threshold(void *ctx, uint32_t vcpu, uint8_t class_)
+{
+	(void)ctx, (void)class_;
+	is_vcpu(vcpu);
+}
+
+static void op_told(void *ctx, uint32_t gsi)
+{
+	(void)ctx, (void)gsi;
+	is_unlocked();
+}
+
+static int op_remap(void *ctx, const struct lw_remap *entry, struct lw_msg *msg)
+{
+	(void)ctx, (void)entry;
+	*msg = any_msg();
+	return nondet_bool() ? 0 : -1;
+}
+
+static void op_trace(void *ctx, const struct lw_trace *event)
+{
+	(void)ctx;
+	is_vcpu(event->vcpu);
+}
+
+static const struct lw_chip_ops ops = {
+	.lock = op_lock,
+	.unlock = op_unlock,
+	.kick = op_kick,
+	.notify = op_notify,
+	.owned = op_owned,
+	.signal = op_signal,
+	.deadline = op_deadline,
+	.threshold = op_threshold,
+	.resample = op_told,
+	.storm = op_told,
+	.remap = op_remap,
+	.pic_eoi = op_told,
+	.trace = op_trace,
+};
+
+/* ---- the LAPICs ---- */
+
+static void is_lapic(const void *l)
+{
+	must_hold(l == lapics[0] || l == lapics[1], "a LAPIC that there is");
+}
+
+int lw_lapic_init(struct lw_lapic *l, const struct lw_lapic_config *config)
+{
+	is_lapic(l);
+	is_vcpu(config->vcpu);
+	return 0;
+}
+
+struct lw_lapic_address lw_lapic_address(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return (struct lw_lapic_address){.mode = (enum lw_lapic_mode)any_below(3),
+					 .id = any_below(IDS),
+					 .ldr = nondet_u8(),
+					 .flat = nondet_bool()};
+}
+
+enum lw_lapic_mode lw_lapic_mode(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return (enum lw_lapic_mode)any_below(3);
+}
+
+/* ops->changed is for its own harness. */
+void lw_lapic_reset(struct lw_lapic *l)
+{
+	is_lapic(l);
+	is_unlocked();
+}
+
+bool lw_lapic_suppresses(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_bool();
+}
+
+bool lw_lapic_accepts(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_bool();
+}
+
+bool lw_lapic_listens(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_bool();
+}
+
+bool lw_lapic_extint(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_bool();
+}
+
+bool lw_lapic_matches(const struct lw_lapic *l, const struct lw_msg *msg)
+{
+	(void)msg;
+	is_lapic(l);
+	return nondet_bool();
+}
+
+bool lw_lapic_holds(const struct lw_lapic *l, uint8_t vector)
+{
+	(void)vector;
+	is_lapic(l);
+	return nondet_bool();
+}
+
+enum lw_post lw_lapic_post(struct lw_lapic *l, uint8_t vector, bool level)
+{
+	(void)level;
+	is_lapic(l);
+	if (vector < LW_FIRST_VECTOR)
+		return LW_POST_REFUSED;
+	return nondet_bool() ? LW_POST_REFUSED : nondet_bool() ? LW_POST_NOTIFY : LW_POST_QUIET;
+}
+
+uint8_t lw_lapic_ppr(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_u8();
+}
+
+void lw_lapic_lint(struct lw_lapic *l, uint32_t pin, bool asserted)
+{
+	(void)asserted;
+	is_lapic(l);
+	must_hold(pin == 0, "INT is wired to LINT0");
+}
+
+int lw_lapic_pending(struct lw_lapic *l)
+{
+	is_lapic(l);
+	return (int)any_below(257) - 1;
+}
+
+int lw_lapic_accept(struct lw_lapic *l)
+{
+	is_lapic(l);
+	return (int)any_below(257) - 1;
+}
+
+struct lw_lapic_counters lw_lapic_counters(const struct lw_lapic *l)
+{
+	is_lapic(l);
+	return nondet_lapic_counters();
+}
+
+/* ---- the I/O APIC ---- */
+
+static void is_ioapic(const void *io)
+{
+	must_hold(io == ioapics[0] || io == ioapics[1], "an I/O APIC that there is");
+}
+
+/* What it may tell under the lock, once: a delivery, a record's begin or end, a fall, a recall. */
+static void ioapic_tells(void)
+{
+	struct lw_msg msg = any_msg(), other = any_msg();
+	uint64_t map = 0;
+	struct lw_takers takers = {.map = &map};
+	uint8_t vector = nondet_u8();
+
+	is_locked();
+	if (telling || nondet_bool())
+		return;
+	telling++;
+	if (nondet_bool())
+		to_ioapic->deliver(&chip, any_below(24), &msg, &takers);
+	else if (nondet_bool())
+		to_ioapic->route(&chip, &msg, &other);
+	else if (nondet_bool())
+		to_ioapic->record(&chip, 1, vector, nondet_bool());
+	else if (nondet_bool())
+		to_ioapic->fell(&chip, 1, vector);
+	else if (nondet_bool())
+		to_ioapic->recall(&chip, 1, vector);
+	else
+		to_ioapic->closed(&chip, 0, vector);
+	telling--;
+}
+
+size_t lw_ioapic_size(const struct lw_ioapic_config *config)
+{
+	bool fits = config->pins >= LW_IOAPIC_MIN_PINS && config->pins <= LW_IOAPIC_MAX_PINS;
+
+	return fits ? IOAPIC_SIZE : 0;
+}
+
+int lw_ioapic_init(struct lw_ioapic *io, const struct lw_ioapic_config *config)
+{
+	(void)config;
+	is_ioapic(io);
+	return 0;
+}
+
+bool lw_ioapic_owes_locked(const struct lw_ioapic *io)
+{
+	is_ioapic(io);
+	is_locked();
+	return nondet_bool();
+}
+
+void lw_ioapic_drain(struct lw_ioapic *io)
+{
+	is_ioapic(io);
+	is_unlocked();
+	if (nondet_bool())
+		to_ioapic->resample(&chip, nondet_u32());
+	if (nondet_bool())
+		to_ioapic->storm(&chip, nondet_u32());
+}
+
+int lw_ioapic_line(struct lw_ioapic *io, uint32_t pin, uint32_t source, bool level)
+{
+	(void)pin, (void)source, (void)level;
+	is_ioapic(io);
+	to_ioapic->lock(&chip);
+	ioapic_tells();
+	to_ioapic->unlock(&chip);
+	return nondet_bool() ? 0 : -EINVAL;
+}
+
+enum lw_eoi_class lw_ioapic_eoi_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	is_ioapic(io);
+	is_vcpu(vcpu);
+	ioapic_tells();
+	return (enum lw_eoi_class)any_below(3);
+}
+
+void lw_ioapic_forget_locked(struct lw_ioapic *io, uint32_t vcpu)
+{
+	is_ioapic(io);
+	is_vcpu(vcpu);
+	ioapic_tells();
+}
+
+void lw_ioapic_retry_locked(struct lw_ioapic *io)
+{
+	is_ioapic(io);
+	ioapic_tells();
+}
+
+void lw_ioapic_remapped_locked(struct lw_ioapic *io)
+{
+	is_ioapic(io);
+	ioapic_tells();
+}
+
+void lw_ioapic_settle_locked(struct lw_ioapic *io)
+{
+	is_ioapic(io);
+	ioapic_tells();
+}
+
+static void of_pair(const struct lw_ioapic *io, uint32_t vcpu)
+{
+	is_ioapic(io);
+	is_vcpu(vcpu);
+	is_locked();
+}
+
+void lw_ioapic_gone_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+	ioapic_tells();
+}
+
+void lw_ioapic_finish_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+	ioapic_tells();
+}
+
+bool lw_ioapic_releasable_locked(const struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+	return nondet_bool();
+}
+
+void lw_ioapic_release_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+}
+
+void lw_ioapic_keep_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+}
+
+void lw_ioapic_hold_locked(struct lw_ioapic *io, uint32_t vcpu, uint8_t vector)
+{
+	(void)vector;
+	of_pair(io, vcpu);
+}
+
+void lw_ioapic_scan_locked(const struct lw_ioapic *io,
+			   void (*see)(void *arg, const struct lw_msg *msg), void *arg)
+{
+	struct lw_msg msg = any_msg();
+
+	is_ioapic(io);
+	is_locked();
+	if (nondet_bool())
+		see(arg, &msg);
+}
+
+/* ---- the 8259s ---- */
+
+static void is_pic(const struct lw_pic *pic)
+{
+	must_hold(pic == &a_pic, "a pair of 8259s that there is");
+}
+
+int lw_pic_init(struct lw_pic *pic, const struct lw_pic_config *config)
+{
+	(void)config;
+	is_pic(pic);
+	return 0;
+}
+
+int lw_pic_line(struct lw_pic *pic, uint32_t pin, uint32_t source, bool level)
+{
+	(void)pin, (void)source, (void)level;
+	is_pic(pic);
+	to_pic->lock(&chip);
+	if (nondet_bool())
+		to_pic->intr(&chip, nondet_bool());
+	to_pic->unlock(&chip);
+	if (nondet_bool())
+		to_pic->eoi(&chip, any_below(LW_PIC_PINS));
+	return nondet_bool() ? 0 : -EINVAL;
+}
+
+static int pic_answer(struct lw_pic *pic)
+{
+	is_pic(pic);
+	to_pic->lock(&chip);
+	to_pic->unlock(&chip);
+	return (int)any_below(257) - 1;
+}
+
+int lw_pic_pending(struct lw_pic *pic)
+{
+	return pic_answer(pic);
+}
+
+int lw_pic_accept(struct lw_pic *pic)
+{
+	return pic_answer(pic);
+}
+
+/* ---- routes and destinations ---- */
+
+static void is_routes(const void *routes)
+{
+	must_hold(routes == some_routes, "the routes");
+}
+
+size_t lw_routes_size(uint32_t gsis, uint32_t routes)
+{
+	(void)gsis, (void)routes;
+	return ROUTES_SIZE;
+}
+
+int lw_routes_init(struct lw_routes *routes, uint32_t gsis, uint32_t count)
+{
+	(void)gsis, (void)count;
+	is_routes(routes);
+	return 0;
+}
+
+int lw_routes_fill(struct lw_routes *routes, const struct lw_route_source *from)
+{
+	is_routes(routes);
+	from->get(from->arg, any_below((uint32_t)from->count));
+	return nondet_bool() ? 0 : -EEXIST;
+}
+
+/* Two at most. */
+size_t lw_routes_find(const struct lw_routes *routes, uint32_t gsi,
+		      struct lw_route found[LW_ROUTES_PER_GSI])
+{
+	is_routes(routes);
+	for (uint32_t n = 0; n < 2; n++)
+		found[n] = (struct lw_route){.gsi = gsi,
+					     .type = (enum lw_route_type)any_below(3),
+					     .chip = nondet_u16(),
+					     .pin = nondet_u16(),
+					     .address = nondet_u64(),
+					     .data = nondet_u32()};
+	return any_below(3);
+}
+
+size_t lw_map_size(uint32_t nvcpus, uint32_t ids)
+{
+	return sizeof(struct lw_map) + ((size_t)ids + nvcpus) * sizeof(uint32_t);
+}
+
+int lw_map_init(struct lw_map *map, uint32_t nvcpus, uint32_t ids, const uint32_t *id)
+{
+	(void)id;
+	must_hold(map == &a_map.map && nvcpus <= VCPUS && ids, "the map");
+	return nondet_bool() ? 0 : -EINVAL;
+}
+
+bool lw_map_put(struct lw_map *map, uint32_t vcpu, const struct lw_lapic_address *now)
+{
+	(void)now;
+	must_hold(map == &a_map.map, "the map");
+	is_vcpu(vcpu);
+	return nondet_bool();
+}
+
+void lw_map_find(const struct lw_map *map, const struct lw_msg *msg, struct lw_map_found *found)
+{
+	(void)msg;
+	must_hold(map == &a_map.map, "the map");
+	found->everybody = nondet_bool();
+	found->count = any_below(VCPUS + 1u);
+	found->vcpu[0] = 0;
+	found->vcpu[1] = 1;
+}
+
+/* ---- the policy ---- */
+
+/* What it may ask under the lock, once, of a vCPU and a vector. */
+static void policy_asks(void)
+{
+	const struct lw_eoi_env *env = lw_chip_env();
+	uint8_t vector = nondet_u8();
+
+	is_locked();
+	if (asking || nondet_bool())
+		return;
+	asking++;
+	if (nondet_bool())
+		env->gone(&chip, 1, vector);
+	else if (nondet_bool())
+		env->finish(&chip, 1, vector);
+	else if (nondet_bool())
+		env->keep(&chip, 1, vector);
+	else if (nondet_bool())
+		env->there(&chip, 1, vector);
+	else if (nondet_bool())
+		env->release(&chip, 1, vector);
+	else if (nondet_bool())
+		env->publish(&chip, 1, vector);
+	else
+		env->kick(&chip, 1);
+	asking--;
+}
+
+static void hook_route(void *eoi, const struct lw_msg *before, const struct lw_msg *after)
+{
+	(void)eoi, (void)before, (void)after;
+	is_locked();
+}
+
+static enum lw_publish hook_deliver(void *eoi, uint32_t vcpu, uint8_t vector)
+{
+	(void)eoi, (void)vector;
+	is_vcpu(vcpu);
+	is_locked();
+	return nondet_bool() ? LW_PUBLISH_NOW : LW_PUBLISH_OWNER;
+}
+
+static bool hook_leaves(void *eoi, uint32_t vcpu, uint8_t vector)
+{
+	(void)eoi, (void)vector;
+	is_vcpu(vcpu);
+	return nondet_bool();
+}
+
+static void hook_ended(void *eoi, uint32_t vcpu, uint8_t vector, enum lw_eoi_class found)
+{
+	(void)eoi, (void)vector, (void)found;
+	is_vcpu(vcpu);
+	is_locked();
+}
+
+static bool hook_fell(void *eoi, uint32_t vcpu, uint8_t vector)
+{
+	(void)eoi, (void)vector;
+	is_vcpu(vcpu);
+	policy_asks();
+	return nondet_bool();
+}
+
+static enum lw_recall hook_recall(void *eoi, uint32_t vcpu, uint8_t vector)
+{
+	(void)eoi, (void)vector;
+	is_vcpu(vcpu);
+	is_locked();
+	return (enum lw_recall)any_below(LW_RECALL_ASKED + 1u);
+}
+
+static void hook_closed(void *eoi, uint32_t vcpu, uint8_t vector)
+{
+	(void)eoi, (void)vector;
+	is_vcpu(vcpu);
+	is_locked();
+}
+
+static void hook_serve(void *eoi, uint32_t vcpu)
+{
+	(void)eoi;
+	is_vcpu(vcpu);
+	is_unlocked();
+	if (nondet_bool())
+		return;
+	lw_chip_env()->lock(&chip);
+	policy_asks();
+	lw_chip_env()->unlock(&chip);
+}
+
+static void hook_exit(void *eoi, uint32_t vcpu)
+{
+	(void)eoi;
+	is_vcpu(vcpu);
+	is_unlocked();
+}
+
+static void hook_remap(void *eoi)
+{
+	(void)eoi;
+	is_locked();
+}
+
+static void hook_init(void *eoi, uint32_t vcpu)
+{
+	(void)eoi;
+	is_vcpu(vcpu);
+	is_locked();
+}
+
+static void hook_broadcast(void *eoi, uint32_t vcpu, bool suppressed)
+{
+	(void)eoi, (void)suppressed;
+	is_vcpu(vcpu);
+	policy_asks();
+}
+
+static const struct lw_eoi_hooks hooks = {
+	.route = hook_route,
+	.deliver = hook_deliver,
+	.leaves = hook_leaves,
+	.ended = hook_ended,
+	.fell = hook_fell,
+	.recall = hook_recall,
+	.closed = hook_closed,
+	.enter = hook_serve,
+	.exit = hook_exit,
+	.serve = hook_serve,
+	.remap = hook_remap,
+	.init = hook_init,
+	.broadcast = hook_broadcast,
+};
+
+/* ---- the world ---- */
+
+/* Any counts, any map, any state of the wire; what a configuration gives is given. */
+static void any_chip(void)
+{
+	chip = (struct lw_chip){.ops = &ops,
+				.hooks = &hooks,
+				.nvcpus = VCPUS,
+				.nioapics = 1,
+				.x2apic = nondet_bool(),
+				.lapics = PART,
+				.pic = 2 * PART,
+				.seen = 3 * PART,
+				.ioapic = {4 * PART},
+				.map = 5 * PART,
+				.ledgers = 6 * PART,
+				.pairs = 7 * PART,
+				.routes = 8 * PART};
+	a_map.map.nvcpus = VCPUS;
+	a_map.map.ids = IDS;
+	a_map.map.aliases = nondet_u32();
+	for (uint32_t n = 0; n < IDS; n++)
+		a_map.rest[n] = nondet_bool() ? LW_MAP_NOBODY : nondet_bool();
+	__CPROVER_havoc_object(pairs);
+	__CPROVER_havoc_object(ledgers);
+	chip.turn = any_below(VCPUS + 1u);
+	chip.wire = nondet_u32();
+	for (uint32_t n = 0; n < VCPUS; n++)
+		seen[n] = nondet_u32();
+}
+
+static void still_sound(void)
+{
+	must_hold(!locked, "the lock is given back");
+	must_hold(chip.turn <= VCPUS, "the turn is a vCPU's");
+	reached();
+}
+
+#endif
