@@ -53,7 +53,11 @@ struct lw_eoi {
 	uint32_t flags;
 	uint32_t nvcpus;
 	struct lw_eoi_counters counters;
+#ifdef LW_PARTS_APART
+	struct vcpu *vcpu; /* for the proofs: ioapic_priv.h says why */
+#else
 	_Alignas(LW_EOI_ALIGN) struct vcpu vcpu[];
+#endif
 };
 
 /* One scan of all routes for one vCPU, into a set of its own. */
