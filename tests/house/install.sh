@@ -3,6 +3,7 @@
 # The library as somebody who installs it finds it: pkg-config, both kinds, nothing shown but the
 # public calls, from C, C++ and Rust; and the smallest example does what it says of itself.
 . "$LAPWING_SOURCE/tests/lib/tap.sh"
+. "$LAPWING_SOURCE/tests/lib/declared.sh"
 root=$tap_dir/root
 
 # A release build of its own: the tests' one has sanitizers in it.
@@ -23,11 +24,6 @@ check "the example compiles as C" \
 check "the example prints what it promises" diff "$tap_dir/promised" "$tap_dir/said"
 check "the example is shorter than 100 lines" test "$(wc -l <"$LAPWING_SOURCE/examples/minimal.c")" -lt 100
 
-# declared HEADER...: every function that they declare, by its name.
-declared() {
-	cat "$@" | gcc -fpreprocessed -dD -E -P - 2>/dev/null |
-		grep -v '^typedef' | grep -oE '\blw_[a-z0-9_]+\(' | tr -d '(' | sort -u
-}
 # shown LIBRARY
 shown() {
 	nm -D --defined-only "$root/usr/lib/$1.so.0" | awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort -u
