@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,7 +37,7 @@ static void kick(void *ctx, uint32_t vcpu)
 {
 	(void)ctx;
 	(void)vcpu;
-	raise(KICK);
+	pthread_kill(pthread_self(), KICK);
 }
 
 static int must(int got)
@@ -158,7 +159,7 @@ static void check_the_vector(void)
 	must(lw_split_isa_line(split, 4, 0, true));
 	must(lw_split_enter(split, 0, run));
 	assert_int_equal(run->ready_for_interrupt_injection, 0);
-	raise(KICK);
+	pthread_kill(pthread_self(), KICK);
 	run_with_the_kick_pending();
 	print_message("# NOTE after the first KVM_RUN: %d\n", events().interrupt.injected);
 	run_with_the_kick_pending();
