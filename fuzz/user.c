@@ -359,9 +359,6 @@ static int played_ioctl(int fd, unsigned long request, unsigned long argument)
 	look();
 	if (request == rig.fails) {
 		rig.fails = 0;
-		if (request == KVM_INTERRUPT)
-			history_taken(&rig.history, vcpu,
-				      (int)((struct kvm_interrupt *)argument)->irq);
 		errno = EIO;
 		return -1;
 	}
@@ -568,6 +565,8 @@ static void set_up(struct input *in)
  * EOI is still awaited. */
 static void come_to_rest(void)
 {
+	for (uint32_t n = 0; n < CPUS; n++) /* what KVM has refused would be next */
+		history_taken(&rig.history, n, rig.user->vcpu[n].refused);
 	history_rest(&rig.history, 24, 3, NULL);
 	lw_chip_settle(rig.user->chip);
 	holds();

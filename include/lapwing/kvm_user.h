@@ -102,7 +102,8 @@ void lw_user_unbind(struct lw_user *user, uint32_t vcpu);
  * Let the vCPU go on: wait while it is halted or waits for SIPI, else inject what is due and run it
  * until its next exit. What is the controllers' is served. Own thread, after lw_user_bind().
  * Returns 1 if the exit in kvm_run is for the VMM; 0 if it was served, or a kick came: call again;
- * -EINVAL (no such index, or not bound); or what KVM_RUN or another ioctl gave.
+ * -EINVAL (no such index, or not bound); or what KVM_RUN or another ioctl gave. A vector that KVM
+ * refuses is injected by the next call; it is in service already, and no saved state has it.
  */
 int lw_user_run(struct lw_user *user, uint32_t vcpu);
 

@@ -278,6 +278,7 @@ int lw_user_vcpu(struct lw_user *user, uint32_t vcpu, int fd, struct kvm_run *ru
 		return err;
 	v->fd = fd;
 	v->run = run;
+	v->refused = -1;
 	v->named = true;
 	return 0;
 }

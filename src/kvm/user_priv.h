@@ -37,6 +37,7 @@ struct user_vcpu {
 	_Atomic(uint32_t) asked; /* USER_…, SIPI's vector in bits 15…8 */
 	/* Its thread's. */
 	bool named, waits_for_sipi, halted;
+	int refused; /* a vector that was accepted and that KVM did not take, or -1 */
 	_Atomic(uint64_t) runs, injected, windows, halts, kicks, spared;
 	_Atomic(uint64_t) apic_mmio, apic_msr, ioapic_mmio;
 };

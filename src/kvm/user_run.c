@@ -148,6 +148,7 @@ static int init_vcpu(struct user_vcpu *v)
 	v->run->ready_for_interrupt_injection = 0;
 	v->run->if_flag = 0;
 	v->halted = false;
+	v->refused = -1;
 	v->waits_for_sipi = v->number > 0;
 	return err < 0 ? err : 0;
 }
@@ -184,29 +185,37 @@ static int serve_signals(struct user_vcpu *v)
 	return err;
 }
 
-/* Injects one interrupt if the guest can take it; if there is another, asks for the window. */
+static bool has_interrupt(const struct user_vcpu *v)
+{
+	return v->refused >= 0 || lw_chip_pending(v->user->chip, v->number) >= 0;
+}
+
+/* Injects one interrupt if the guest can take it; if there is another, asks for the window. A
+ * vector that KVM refuses is kept: it is in service already. */
 static int inject(struct user_vcpu *v)
 {
-	struct lw_chip *chip = v->user->chip;
 	struct kvm_run *run = v->run;
 
 	run->request_interrupt_window = 0;
-	if (lw_chip_pending(chip, v->number) < 0)
+	if (!has_interrupt(v))
 		return 0;
 	if (run->ready_for_interrupt_injection && run->if_flag) {
-		int vector = lw_chip_accept(chip, v->number);
-		struct kvm_interrupt irq = {.irq = (uint32_t)vector};
+		struct kvm_interrupt irq;
 		int err;
 
-		if (vector < 0)
+		if (v->refused < 0)
+			v->refused = lw_chip_accept(v->user->chip, v->number);
+		if (v->refused < 0)
 			return 0;
+		irq.irq = (uint32_t)v->refused;
 		err = user_ioctl(v->user, v->fd, KVM_INTERRUPT, &irq);
 		if (err < 0)
 			return err;
+		v->refused = -1;
 		v->injected++;
 		run->ready_for_interrupt_injection = 0;
 	}
-	run->request_interrupt_window = lw_chip_pending(chip, v->number) >= 0;
+	run->request_interrupt_window = has_interrupt(v);
 	return 0;
 }
 
@@ -223,8 +232,7 @@ static bool must_wake(struct user_vcpu *v)
 {
 	if (v->asked)
 		return true;
-	return !v->waits_for_sipi && v->run->if_flag &&
-	       lw_chip_pending(v->user->chip, v->number) >= 0;
+	return !v->waits_for_sipi && v->run->if_flag && has_interrupt(v);
 }
 
 /* Sleeps until there is something to do; the VMM's kick ends it too. */

@@ -274,6 +274,23 @@ static void test_injects_when_the_guest_can(void **state)
 	assert_int_equal(lw_user_counters(user).windows, 1);
 }
 
+static void test_a_vector_that_kvm_refuses_is_kept(void **state)
+{
+	(void)state;
+	route_pin(PIN, VECTOR);
+	step(0, NULL);
+	lw_user_line(user, PIN, 0, true);
+	kvm.fails = KVM_INTERRUPT;
+	assert_int_equal(lw_user_run(user, 0), -EIO);
+	assert_int_equal(kvm.injected, -1);
+	kvm.fails = 0;
+	step(0, NULL);
+	assert_int_equal(kvm.injected, VECTOR);
+	kvm.injected = -1;
+	step(0, NULL);
+	assert_int_equal(kvm.injected, -1);
+}
+
 static void lower_cr8(struct kvm_run *run)
 {
 	run->exit_reason = KVM_EXIT_SET_TPR;
@@ -833,6 +850,7 @@ int main(void)
 		CASE(test_offers_what_the_kernel_can),
 		CASE(test_hides_what_it_cannot),
 		CASE(test_injects_when_the_guest_can),
+		CASE(test_a_vector_that_kvm_refuses_is_kept),
 		CASE(test_cr8_holds_back),
 		CASE(test_starts_others),
 		CASE(test_init_comes_after_all_of_an_access),
