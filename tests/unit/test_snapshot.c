@@ -428,6 +428,31 @@ static void forged_is_refused_or_borne(void **state)
 	}
 }
 
+/* The policy by itself is checked and then applied. */
+static void a_policy_alone_is_put_back(void **state)
+{
+	uint32_t moved = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		size_t size;
+
+		rig_open(&rig, seed);
+		for (uint32_t n = 0; n < 300; n++)
+			rig_step(&rig);
+		size = lw_eoi_save(rig.eoi, good, MAX);
+		for (uint32_t n = 0; n < 300; n++)
+			rig_step(&rig);
+		lw_eoi_save(rig.eoi, bad, MAX);
+		moved += memcmp(good, bad, size) != 0;
+		assert_int_equal(lw_eoi_restore(rig.eoi, good, size), 0);
+		assert_int_equal(lw_eoi_save(rig.eoi, bad, MAX), size);
+		assert_memory_equal(good, bad, size);
+		rig_close(&rig);
+	}
+	assert_true(moved > 0);
+}
+
 /* ---- the whole controller ---- */
 
 static void all_timers_move_to_another_clock_or_none(void **state)
@@ -490,6 +515,7 @@ int main(void)
 						close_rig),
 		cmocka_unit_test_setup_teardown(another_shape_is_refused, open_rig, close_rig),
 		cmocka_unit_test(forged_is_refused_or_borne),
+		cmocka_unit_test(a_policy_alone_is_put_back),
 		cmocka_unit_test(all_timers_move_to_another_clock_or_none),
 		cmocka_unit_test_setup_teardown(a_policy_that_cannot_be_saved_is_left_out, open_rig,
 						close_rig),
