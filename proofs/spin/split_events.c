@@ -291,6 +291,8 @@ static void add_vcpu(uint32_t n)
 	world_add(n ? "serve1" : "serve0", serve, may_serve, n, 0);
 	if (world_has("msi"))
 		world_add(n ? "msi1" : "msi0", msi, may_send, n, 0);
+	if (world_has("msi-b"))
+		world_add(n ? "msi1=b" : "msi0=b", msi, may_send, n, 1);
 	if (world_has("init")) {
 		world_add(n ? "init1" : "init0", init, may_init, n, 0);
 		world_add(n ? "reconcile1" : "reconcile0", reconcile, may_reconcile, n, 0);

@@ -67,7 +67,7 @@ struct window {
 
 /* What the VMM and the proof know. */
 struct outside {
-	uint8_t exit[WORLD_VCPUS]; /* an EOI exit to be served: 1 + which vector */
+	uint8_t exit[WORLD_VCPUS]; /* an EOI exit to be served: the vector's bit, which is 1 + n */
 	uint8_t owes;              /* threads that wait for the commit mutex */
 	uint8_t reset;             /* vCPUs that got INIT, their records not looked at yet */
 	uint8_t force;             /* of the commit under way: why */

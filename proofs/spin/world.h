@@ -32,16 +32,18 @@ extern const char *world_broken;
 
 /*
  * Set up a world. `model` is words with spaces between: a policy; `hardware`; what the guest does
- * beyond interrupts and lines: `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `init`,
- * `suppress`; of pin 1 `share` (it is there), `both` (and as reconfigured as pin 0), `apart` (with
- * the other vector); what is looked for beyond the invariants: `stale`,
- * `cost`, `ledger`; and `without-N` to leave out rule N of enum lw_rule. Ends the process if it
- * can't be.
+ * beyond interrupts and lines: `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `msi-b` (of
+ * the other vector), `init`, `suppress`; `halts`: a vCPU that leaves guest mode with nothing
+ * pending sleeps until it is told; of pin 1 `share` (it is there), `both` (and as reconfigured as
+ * pin 0), `apart` (with the other vector); what is looked for beyond the invariants: `stale`,
+ * `cost`, `ledger`; `digest`: whether the digest omits anything, and `blind`: it omits the balance;
+ * `without-N` to leave out rule N of enum lw_rule. Ends the process if it can't be.
  *
  * Or the second world, of the split backend over a played KVM: `split`, whose scan, `6.1` or
- * `6.12`; `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `init`, `share`, `both`, `apart`
- * as above; `ldr`: logical ids are rewritten; `self`: RTEs are written by vCPU 0, not 1; `threads`:
- * they run into one another; `without-defer`, `without-recommit`, `without-quiet`.
+ * `6.12`; `reroute`, `revector`, `mask`, `flip`, `logical`, `msi`, `msi-b`, `init`, `share`,
+ * `both`, `apart`, `digest` as above; `ldr`: logical ids are rewritten; `self`: RTEs are written by
+ * vCPU 0, not 1; `threads`: they run into one another, `deep`: three events of others within one
+ * commit, and not two; `without-defer`, `without-recommit`, `without-quiet`.
  */
 void world_init(const char *model);
 
