@@ -42,6 +42,8 @@ static uint32_t how_busy(const struct lw_lapic *l)
 		busy |= BUSY_LINT;
 	if (l->ops->threshold)
 		busy |= BUSY_THRESHOLD;
+	if (load(l->shared.mode) == LW_LAPIC_DISABLED)
+		busy |= BUSY_OFF;
 	return busy;
 }
 
@@ -205,13 +207,25 @@ static inline uint64_t take_posted(struct lw_lapic *l, uint32_t word)
 	return bits;
 }
 
+/* What was posted by who had looked at `floor` before the LAPIC went off. */
+static LW_COLD void drop_pending(struct lw_lapic *l)
+{
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++) {
+		l->counters.dropped += lw_word_count(l->own.irr[w]);
+		l->own.irr[w] = l->own.tmr[w] = 0;
+	}
+}
+
 /* Edges come first, so that a level of the same vector has the last word in TMR. */
 static void merge(struct lw_lapic *l, uint32_t dirty)
 {
 	for (uint32_t word = 0; word < POSTED_WORDS; word++)
 		if (dirty >> word & 1u)
 			l->own.irr[word % LW_SET_WORDS] |= take_posted(l, word);
-	l->der.busy |= BUSY_PENDING;
+	if (l->der.busy & BUSY_OFF)
+		drop_pending(l);
+	else
+		l->der.busy |= BUSY_PENDING;
 	if (dirty & DIRTY_ERRORS)
 		lw_lapic_raise_errors(l);
 }

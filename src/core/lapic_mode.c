@@ -48,6 +48,7 @@ static void enter_mode(struct lw_lapic *l, enum lw_lapic_mode mode)
 		lw_lapic_clear(l);
 	else if (mode == LW_LAPIC_X2APIC)
 		l->own.dest >>= 24;
+	lw_lapic_derive(l);
 	lw_lapic_listen(l);
 	lw_lapic_tell_changed(l);
 }

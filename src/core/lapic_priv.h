@@ -89,11 +89,12 @@ struct owned {
 /* What an acceptance or an EOI has to look at; where there is nothing of it they take a short way.
  */
 enum busy {
-	BUSY_PENDING = 1u << 0,  /* IRR may have something */
-	BUSY_SERVING = 1u << 1,  /* ISR has */
-	BUSY_NESTED = 1u << 2,   /* … several */
-	BUSY_LINT = 1u << 3,     /* LINT0's remote IRR may be set */
-	BUSY_THRESHOLD = 1u << 4 /* somebody heeds ops->threshold */
+	BUSY_PENDING = 1u << 0,   /* IRR may have something */
+	BUSY_SERVING = 1u << 1,   /* ISR has */
+	BUSY_NESTED = 1u << 2,    /* … several */
+	BUSY_LINT = 1u << 3,      /* LINT0's remote IRR may be set */
+	BUSY_THRESHOLD = 1u << 4, /* somebody heeds ops->threshold */
+	BUSY_OFF = 1u << 5        /* it takes nothing, though a poster may have overlooked it */
 };
 
 /* What follows from the rest, kept because it is asked at every interrupt. */

@@ -73,6 +73,8 @@ static bool derived_holds(const struct lw_lapic *l, struct broken *why)
 	     "LINT0's remote IRR is known");
 	must(!(busy & BUSY_THRESHOLD) == !l->ops->threshold,
 	     "whether somebody heeds the TPR threshold is known");
+	must(!(busy & BUSY_OFF) == (load(l->shared.mode) != LW_LAPIC_DISABLED),
+	     "whether it is off is known");
 	must(l->der.broadcast != lw_lapic_suppresses(l), "suppression is known");
 	must(load(l->shared.listens) == (load(l->shared.mode) == LW_LAPIC_DISABLED ||
 					 !(l->own.lvt[LVT_LINT0] & LVT_MASKED)),

@@ -325,6 +325,11 @@ static void threshold_unknown(struct machine *m)
 	the_lapic(m)->der.busy ^= BUSY_THRESHOLD;
 }
 
+static void off_unknown(struct machine *m)
+{
+	the_lapic(m)->der.busy ^= BUSY_OFF;
+}
+
 static void hears_nothing(struct machine *m)
 {
 	store(the_lapic(m)->shared.listens, !lw_lapic_listens(the_lapic(m)));
@@ -427,6 +432,7 @@ static const struct {
 	{takes_none, "lowest vector"},
 	{off_and_posted, "is posted nothing"},
 	{threshold_unknown, "TPR threshold is known"},
+	{off_unknown, "whether it is off"},
 	{hears_nothing, "LINT0 is heard"},
 	{no_bus_clock, "bus has a clock"},
 	{bus_too_slow, "bus has a clock"},

@@ -183,17 +183,36 @@ static void a_lapic_that_can_not_be(void **state)
 }
 
 /* One who posts may overlook that a LAPIC went off meanwhile: the post is as good as refused. */
+static void off_and_posted(void)
+{
+	fresh_lapic();
+	assert_int_equal(lw_lapic_set_base(l, 0), 0);
+	store(l->shared.posted[1], 2);
+	store(l->shared.dirty, 2);
+	store(l->shared.idle, 0);
+}
+
+static void what_was_posted_to_one_that_is_off_is_not_taken(void **state)
+{
+	uint64_t dropped;
+	struct broken why;
+
+	(void)state;
+	off_and_posted();
+	dropped = lw_lapic_counters(l).dropped;
+	assert_int_equal(lw_lapic_accept(l), -1);
+	assert_int_equal(lw_lapic_pending(l), -1);
+	assert_int_equal(lw_lapic_counters(l).dropped, dropped + 1);
+	assert_true(lw_lapic_is_sound(l, &why));
+}
+
 static void what_was_posted_to_one_that_is_off_is_dropped(void **state)
 {
 	struct lw_lapic_image forged;
 	size_t size;
 
 	(void)state;
-	fresh_lapic();
-	assert_int_equal(lw_lapic_set_base(l, 0), 0);
-	store(l->shared.posted[1], 2);
-	store(l->shared.dirty, 2);
-	store(l->shared.idle, 0);
+	off_and_posted();
 	size = lw_lapic_save(l, bytes, sizeof(bytes));
 	assert_int_equal(lw_lapic_restore(l, bytes, size), 0);
 	assert_int_equal(lw_lapic_accept(l), -1);
@@ -413,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lapic_that_can_not_be),
+		cmocka_unit_test(what_was_posted_to_one_that_is_off_is_not_taken),
 		cmocka_unit_test(what_was_posted_to_one_that_is_off_is_dropped),
 		cmocka_unit_test(a_pic_that_can_not_be),
 		cmocka_unit_test(an_ioapic_that_can_not_be),
