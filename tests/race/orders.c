@@ -15,13 +15,14 @@
 #include "scenarios.h"
 
 static const struct race *const scenarios[] = {
-	&posts_that_tell,      &posts_of_no_vector,  &track_routed,         &armed_routed,
-	&armed_entered,        &armed_two_entered,   &armed_back,           &armed_on_hardware,
-	&armed_pulse,          &armed_pulses,        &armed_twice,          &armed_with_msi,
-	&armed_rewritten,      &armed_reset,         &lazy_on_software,     &lazy_on_hardware,
-	&wire_unmasked,        &wire_masked_between, &routes_replaced,      &map_moved,
-	&armed_two_lines,      &lazy_pulses,         &lazy_reset,           &posts_and_reset,
-	&posts_in_three_words, &posts_in_one_word,   &routes_replaced_more, &armed_two_routed,
+	&posts_that_tell,   &posts_of_no_vector,   &posts_of_no_vectors, &track_routed,
+	&armed_routed,      &armed_entered,        &armed_two_entered,   &armed_back,
+	&armed_on_hardware, &armed_pulse,          &armed_pulses,        &armed_twice,
+	&armed_with_msi,    &armed_rewritten,      &armed_reset,         &lazy_on_software,
+	&lazy_on_hardware,  &wire_unmasked,        &wire_masked_between, &routes_replaced,
+	&map_moved,         &armed_two_lines,      &lazy_pulses,         &lazy_reset,
+	&posts_and_reset,   &posts_in_three_words, &posts_in_one_word,   &routes_replaced_more,
+	&armed_two_routed,
 };
 
 /* Orders that could be weaker by one step: no scenario fails without, and docs/concurrency.md says

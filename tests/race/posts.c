@@ -145,6 +145,26 @@ const struct race posts_of_no_vector = {
 	.close = the_error_was_told,
 };
 
+/* The first until the owner has looked owes the kick. */
+static void post_illegal_alone(void)
+{
+	if (lw_lapic_post(&world.lapic, 5, false) == LW_POST_ILLEGAL)
+		race_kick(OWNER);
+}
+
+static void no_error_waits(void)
+{
+	race_check(world.taken[ERROR - FIRST] > 0, "nobody is told of an error");
+	race_check(!(load(world.lapic.shared.dirty) & DIRTY_ERRORS), "an error is left behind");
+}
+
+const struct race posts_of_no_vectors = {
+	.name = "two posters of what is no vector",
+	.open = open_world,
+	.run = {run_owner, post_illegal_alone, post_illegal_alone},
+	.close = no_error_waits,
+};
+
 /* INIT, and the guest enables it again. What was posted before may be dropped. */
 static void run_resetting_owner(void)
 {

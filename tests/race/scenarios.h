@@ -6,7 +6,7 @@
 
 /* posts.c */
 extern const struct race posts_that_tell, posts_in_one_word, posts_in_three_words,
-	posts_of_no_vector, posts_and_reset;
+	posts_of_no_vector, posts_of_no_vectors, posts_and_reset;
 /* deliveries.c */
 extern const struct race armed_on_hardware, armed_twice, armed_with_msi, armed_rewritten,
 	armed_reset, lazy_reset, lazy_on_hardware, lazy_on_software, wire_unmasked,
