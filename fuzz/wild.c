@@ -245,6 +245,10 @@ static void is_sound(void)
 	for (uint32_t n = 0; n < VCPUS; n++)
 		if (!lw_lapic_is_sound(lw_chip_lapic(wild.chip, n), &why))
 			fuzz_fail("%s (vCPU %u)", why.rule, n);
+	if (lw_chip_pic(wild.chip) && !lw_pic_holds(lw_chip_pic(wild.chip), &why))
+		fuzz_fail("%s (8259 %u, pin %u)", why.rule, why.chip, why.pin);
+	if (!lw_eoi_holds(wild.eoi, &why))
+		fuzz_fail("%s (vCPU %u, vector %#x)", why.rule, why.vcpu, why.vector);
 	if (!wild.forged && !lw_chip_holds(wild.chip, wild.eoi, wild.history.given, &why))
 		fuzz_fail("%s (chip %u, vCPU %u, pin %u, vector %#x)", why.rule, why.chip, why.vcpu,
 			  why.pin, why.vector);
