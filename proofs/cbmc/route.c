@@ -15,7 +15,7 @@
 
 static struct {
 	struct lw_routes r;
-	_Atomic uint64_t word[2 * WORDS_OF_TABLE];
+	_Atomic uint64_t room[2 * WORDS_OF_TABLE]; /* which begins before, at r.word */
 } w;
 
 static struct lw_route given[ROUTES + 1], found[LW_ROUTES_PER_GSI];
@@ -24,7 +24,7 @@ static struct lw_route given[ROUTES + 1], found[LW_ROUTES_PER_GSI];
  * more of one GSI than there may be, and routes that lw_routes_set() takes. */
 static bool table_holds(void)
 {
-	const _Atomic uint64_t *t = w.word + (w.r.twin.done & 1u) * WORDS_OF_TABLE;
+	const _Atomic uint64_t *t = w.r.word + (w.r.twin.done & 1u) * WORDS_OF_TABLE;
 	const _Atomic uint64_t *start = t + ROUTES * WORDS;
 
 	if (start[0] != 0 || start[GSIS] > ROUTES)
@@ -49,7 +49,7 @@ static void any_table(void)
 	w.r.twin.done = nondet_u32();
 	w.r.twin.begun = w.r.twin.done + nondet_bool(); /* one that failed may have begun */
 	for (uint32_t n = 0; n < 2 * WORDS_OF_TABLE; n++)
-		w.word[n] = nondet_u64();
+		w.r.word[n] = nondet_u64();
 	assume(table_holds());
 }
 
@@ -87,7 +87,7 @@ void prove_lw_routes_size(void)
 void prove_lw_routes_init(void)
 {
 	for (uint32_t n = 0; n < 2 * WORDS_OF_TABLE; n++)
-		w.word[n] = nondet_u64();
+		w.r.word[n] = nondet_u64();
 	w.r.twin.done = w.r.twin.begun = nondet_u32();
 	must_hold(!lw_routes_init(&w.r, GSIS, ROUTES), "sizes in range are taken");
 	still_holds();
