@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An I/O APIC of two pins and one or two vCPUs, of any flags, with any ops: the world of the
+ * An I/O APIC of two pins and two vCPUs, of any flags, with any ops: the world of the
  * harnesses in ioapic*.c.
  */
 #ifndef LAPWING_PROVE_IOAPIC_H
