@@ -61,15 +61,18 @@ void prove_lw_eoi_init_two(void)
 	set_up(2);
 }
 
+static void is_refused(void *at, uint32_t nvcpus)
+{
+	struct lw_eoi_config config = any_config(nvcpus);
+
+	must_hold(lw_eoi_init(at, &config) == -EINVAL, "what is amiss is refused");
+}
+
 void prove_lw_eoi_init_refuses(void)
 {
-	uint32_t nvcpus = nondet_u32();
-	struct lw_eoi_config config = any_config(nvcpus);
-	void *amiss = nondet_bool() ? NULL : (unsigned char *)&storage + any_below(LW_EOI_ALIGN);
-
-	if (amiss == &storage)
-		assume(!lw_eoi_size(nvcpus));
-	must_hold(lw_eoi_init(amiss, &config) == -EINVAL, "what is amiss is refused");
+	is_refused(NULL, 1);
+	is_refused(&storage, 0);
+	is_refused(&storage, 65537);
 	must_hold(lw_eoi_init(&storage.e, NULL) == -EINVAL, "so is no configuration");
 	reached();
 }
