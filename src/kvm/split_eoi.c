@@ -45,11 +45,16 @@ bool lw_split_suppressed(const struct kvm_lapic_state *lapic)
 
 /* The mode is not among the registers; but in x2APIC mode LDR names a member, and in xAPIC mode its
  * lower 24 bits are zero (SDM vol. 3, 11.6.2.2 and 11.12.10.2). */
+static bool is_x2apic(const struct kvm_lapic_state *lapic)
+{
+	return lapic_word(lapic, LAPIC_LDR) & 0xffffu;
+}
+
 static bool logically(const struct kvm_lapic_state *lapic, uint32_t dest)
 {
 	uint32_t ldr = lapic_word(lapic, LAPIC_LDR), xapic = ldr >> 24;
 
-	if (ldr & 0xffffu)
+	if (is_x2apic(lapic))
 		return dest >> 16 == ldr >> 16 && dest & ldr & 0xffffu;
 	if (lapic_word(lapic, LAPIC_DFR) >> 28 == 0xfu)
 		return (dest & xapic) != 0;
@@ -75,7 +80,7 @@ bool lw_split_took(void *ctx, uint32_t gsi, uint32_t vcpu)
 	return lw_split_reaches(s, &s->pin[gsi].delivered, vcpu, s->lapic);
 }
 
-/* ---- matching ---- */
+/* ---- what has to be known ---- */
 
 /* Does it take the vCPU's logical id to tell whose EOI this is? */
 static bool is_ambiguous(struct lw_split *s, uint8_t vector)
@@ -103,28 +108,7 @@ static int get_lapic(struct lw_split *s, uint32_t vcpu, struct kvm_lapic_state *
 	return err;
 }
 
-static enum lw_eoi_class match(struct lw_split *s, uint32_t vcpu, uint8_t vector,
-			       const struct kvm_lapic_state *lapic)
-{
-	enum lw_eoi_class found;
-
-	pthread_mutex_lock(&s->lock);
-	s->lapic = lapic;
-	found = lw_ioapic_eoi_locked(s->io, vcpu, vector);
-	s->lapic = NULL;
-	s->counters.eoi_exits++;
-	if (found == LW_EOI_NECESSARY)
-		s->counters.necessary++;
-	else if (found == LW_EOI_REDUNDANT)
-		s->counters.redundant++;
-	else
-		s->counters.superfluous++;
-	pthread_mutex_unlock(&s->lock);
-	lw_ioapic_drain(s->io);
-	return found;
-}
-
-/* ---- superfluous: what made it leave the guest? ---- */
+/* ---- what made it leave the guest? ---- */
 
 struct cause {
 	bool live;  /* a level pin's route leads there: the exit has to be */
@@ -166,6 +150,40 @@ static struct cause find_cause(const struct lw_split *s, uint32_t vcpu, uint8_t 
 	}
 	return cause;
 }
+
+/* ---- whose was it? ---- */
+
+/*
+ * The logical id that an xAPIC has now may not be that by which it was meant: nobody tells of a
+ * guest's write to LDR or DFR. So whose EOI leaves without any other reason may be whoever took a
+ * logical delivery of that vector. If it was an MSI's after all, a line that is still up is
+ * delivered once more than need be; else the pin would be dead.
+ */
+static enum lw_eoi_class match(struct lw_split *s, uint32_t vcpu, uint8_t vector,
+			       const struct kvm_lapic_state *lapic)
+{
+	enum lw_eoi_class found;
+
+	pthread_mutex_lock(&s->lock);
+	s->lapic = lapic;
+	found = lw_ioapic_eoi_locked(s->io, vcpu, vector);
+	s->lapic = NULL;
+	if (found == LW_EOI_SUPERFLUOUS && lapic && !is_x2apic(lapic) &&
+	    !find_cause(s, vcpu, vector, lapic).live)
+		found = lw_ioapic_eoi_locked(s->io, vcpu, vector);
+	s->counters.eoi_exits++;
+	if (found == LW_EOI_NECESSARY)
+		s->counters.necessary++;
+	else if (found == LW_EOI_REDUNDANT)
+		s->counters.redundant++;
+	else
+		s->counters.superfluous++;
+	pthread_mutex_unlock(&s->lock);
+	lw_ioapic_drain(s->io);
+	return found;
+}
+
+/* ---- superfluous ---- */
 
 static void drop_left(struct lw_split *s, uint8_t vector)
 {

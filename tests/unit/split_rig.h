@@ -45,6 +45,7 @@ static struct fake_kernel {
 	enum scan_rule rule;
 	bool no_split;
 	int x2apic_flags, enabled_flags;
+	bool x2apic; /* the LAPICs' mode */
 	struct fake_vcpu vcpu[VCPUS];
 	struct kvm_irq_routing_entry route[MAX_ROUT];
 	uint32_t routes;
@@ -188,7 +189,7 @@ static inline int fake_get_lapic(const struct fake_vcpu *v, struct kvm_lapic_sta
 		if (bit(v->irr, n))
 			regs[0x200 + n / 32 * 16 + n % 32 / 8] |= (unsigned char)(1 << n % 8);
 	}
-	regs[0xd3] = (unsigned char)v->ldr;
+	regs[fake.x2apic ? 0xd0 : 0xd3] = (unsigned char)v->ldr;
 	memset(regs + 0xe0, 0xff, 4);
 	regs[0xf1] = v->suppress ? 0x11 : 1;
 	pthread_mutex_unlock(&fake.lock);

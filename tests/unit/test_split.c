@@ -308,6 +308,31 @@ static void the_first_of_several_ends_it(void **state)
 	assert_int_equal(counters().covered, 1);
 }
 
+/* 6.12 lets that EOI out; by LDR as it is now it is nobody's. */
+static void a_taker_that_has_another_logical_id_ends_it(void **state)
+{
+	(void)state;
+	assert_int_equal(program(5, logical(1, V, 0)), 0);
+	line(5, true);
+	line(5, false);
+	assert_int_equal(fake_accept(0), V);
+	fake.vcpu[0].ldr = 4;
+	assert_int_equal(guest_eoi(0), LW_EOI_NECESSARY);
+	assert_false(remote_irr(5));
+}
+
+/* In x2APIC mode a logical id never changes, so this is an MSI's. */
+static void in_x2apic_mode_nobody_else_ends_it(void **state)
+{
+	(void)state;
+	assert_int_equal(program(5, logical(2, V, 0)), 0);
+	fake.x2apic = true;
+	line(5, true);
+	assert_int_equal(fake_accept(1), V);
+	assert_int_equal(lw_split_eoi(split, 0, V), LW_EOI_SUPERFLUOUS);
+	assert_true(remote_irr(5));
+}
+
 static void what_nobody_took_is_tried_again(void **state)
 {
 	(void)state;
@@ -349,6 +374,8 @@ int main(void)
 		CASE(an_illegal_vector_is_not_sent, fast_6_12),
 		CASE(a_logical_delivery_is_ended_by_its_members_alone, fast_6_12),
 		CASE(the_first_of_several_ends_it, fast_6_12),
+		CASE(a_taker_that_has_another_logical_id_ends_it, fast_6_12),
+		CASE(in_x2apic_mode_nobody_else_ends_it, fast_6_12),
 		CASE(what_nobody_took_is_tried_again, fast_6_12),
 	};
 
