@@ -29,6 +29,13 @@ void prove_lw_ioapic_release_locked(void)
 	still_sound();
 }
 
+void prove_lw_ioapic_releasable_locked(void)
+{
+	any_state();
+	lw_ioapic_releasable_locked(&io, A_VCPU, nondet_u8());
+	still_sound();
+}
+
 void prove_lw_ioapic_keep_locked(void)
 {
 	any_state();

@@ -102,6 +102,13 @@ void prove_lw_pic_line(void)
 	still_sound();
 }
 
+void prove_lw_pic_line_locked(void)
+{
+	any_state();
+	lw_pic_line_locked(&p, nondet_u32(), nondet_u32(), nondet_bool());
+	still_sound();
+}
+
 void prove_lw_pic_inta(void)
 {
 	any_state();
