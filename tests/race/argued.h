@@ -34,6 +34,7 @@ static const struct {
 	{"eoi_snap.c copy_in: store", 5, stopped},
 	{"eoi_snap.c copy_out: load", 5, stopped},
 	{"lapic.c exceeds_ppr: load", 1, word},
+	{"lapic.c how_busy: load", 1, word},
 	{"lapic.c is_flat: load", 1, word},
 	{"lapic.c lw_lapic_address: load", 1, word},
 	{"lapic.c lw_lapic_counters: load", 2, counter},
@@ -74,6 +75,7 @@ static const struct {
 	{"lazy.c deliver: load", 1, cost},
 	{"map.c lw_map_init: store", 1, stopped},
 	{"map.c publish: store", 2, aliases},
+	{"posts.c no_error_waits: load", 1, stopped},
 	{"wire.c lw_chip_walk_wire: load", 1, stopped},
 	{"wire.c lw_chip_walk_wire: store", 1, stopped},
 };
