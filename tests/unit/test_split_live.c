@@ -102,7 +102,7 @@ static void block_kick(void)
 	signal(KICK, on_kick);
 	sigemptyset(&set);
 	sigaddset(&set, KICK);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	must(ioctl(vcpu_fd, KVM_SET_SIGNAL_MASK, room));
 }
 
