@@ -2,6 +2,8 @@
 /* The controller whole: who gets a message, and what reaches the VMM. */
 #include "chip_rig.h"
 
+#include <lapwing/snapshot.h>
+
 static int setup_x2apic(void **state)
 {
 	(void)state;
@@ -495,6 +497,61 @@ static void any_access_is_survived_by_every_policy(void **state)
 	}
 }
 
+static void the_first_vcpu_may_have_the_highest_id(void **state)
+{
+	static const uint32_t ids[VCPUS] = {200, 1, 2, 3};
+	struct lw_chip_config config = rig_config();
+
+	(void)state;
+	rig_close(NULL);
+	config.ids = ids;
+	rig_open(config, LW_EOI_ARMED, 0);
+	assert_int_equal(lw_lapic_id(lapic(0)), 200);
+	assert_true(msi(200, 0x41) >= 0);
+	assert_int_equal(take(0), 0x41);
+}
+
+static void a_pins_route_can_be_asked_of_its_ioapic(void **state)
+{
+	const struct lw_ioapic *io = lw_chip_ioapic(rig.chip, 0);
+
+	(void)state;
+	program(5, 1, 0x31 | LEVEL);
+	assert_true(lw_ioapic_routed_locked(io, 1, 0x31));
+	assert_false(lw_ioapic_routed_locked(io, 0, 0x31));
+	assert_false(lw_ioapic_routed_locked(io, 1, 0x32));
+}
+
+static uint64_t told[VCPUS];
+
+static void tell_deadline(void *ctx, uint32_t vcpu, uint64_t deadline_ns)
+{
+	(void)ctx;
+	told[vcpu] = deadline_ns;
+}
+
+static void a_restored_controller_tells_its_deadlines(void **state)
+{
+	struct lw_chip_config config = rig_config();
+	struct lw_chip_ops ops = rig_ops;
+	static unsigned char bytes[65536];
+	size_t size;
+
+	(void)state;
+	rig_close(NULL);
+	ops.deadline = tell_deadline;
+	config.ops = &ops;
+	rig_open(config, LW_EOI_ARMED, 0);
+	lw_lapic_write(lapic(1), LW_LAPIC_LVT_TIMER, 0x40);
+	lw_lapic_write(lapic(1), LW_LAPIC_TMICT, 500);
+	assert_true(told[1] > 0);
+	size = lw_chip_save(rig.chip, bytes, sizeof(bytes));
+	assert_true(size <= sizeof(bytes));
+	told[1] = 0;
+	assert_int_equal(lw_chip_restore(rig.chip, bytes, size), 0);
+	assert_int_equal(told[1], lw_lapic_deadline(lapic(1)));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_armed, rig_close)
 
 int main(void)
@@ -503,6 +560,9 @@ int main(void)
 		CASE(a_configuration_out_of_range_is_refused),
 		CASE(a_missing_op_or_hook_is_refused),
 		CASE(parts_that_are_not_there_are_null),
+		CASE(the_first_vcpu_may_have_the_highest_id),
+		CASE(a_pins_route_can_be_asked_of_its_ioapic),
+		CASE(a_restored_controller_tells_its_deadlines),
 		CASE(test_cve_2015_4692_vcpus_that_are_not_there),
 		CASE(one_op_is_enough),
 		CASE(a_level_line_goes_all_the_way),

@@ -206,6 +206,8 @@ static void a_line_that_drops_in_its_handler_costs_no_exit(void **state)
 
 static void somebody_else_asks_and_the_owner_answers(void **state)
 {
+	uint64_t recalls;
+
 	(void)state;
 	in_service();
 	line(5, false);
@@ -218,8 +220,29 @@ static void somebody_else_asks_and_the_owner_answers(void **state)
 	line(5, false);
 	line(5, true);
 	lw_chip_exit(rig.chip, 1); /* still in service */
+	recalls = lw_ioapic_counters(lw_chip_ioapic(rig.chip, 0)).recalls;
+	assert_true(remote_irr(5)); /* as is known: nobody is asked again */
+	assert_int_equal(lw_ioapic_counters(lw_chip_ioapic(rig.chip, 0)).recalls, recalls);
 	assert_true(eoi(1));
 	assert_int_equal(take(1), 0x31);
+}
+
+/* A policy that scans does so when a destination may mean somebody else. */
+static void a_new_ldr_is_scanned_for(void **state)
+{
+	uint64_t scanned;
+
+	(void)state;
+	rig_open(rig_config(), LW_EOI_SCAN, 0);
+	program(5, 2, 0x31 | LEVEL | LW_RTE_LOGICAL);
+	lw_chip_enter(rig.chip, 1);
+	scanned = lw_eoi_counters(rig.eoi).routes_scanned;
+	assert_false(lw_chip_eoi_leaves(rig.chip, 1, 0x31));
+	lw_lapic_write(lapic(1), LW_LAPIC_LDR, 0x02000000);
+	lw_chip_exit(rig.chip, 1);
+	lw_chip_enter(rig.chip, 1);
+	assert_true(lw_eoi_counters(rig.eoi).routes_scanned > scanned);
+	assert_true(lw_chip_eoi_leaves(rig.chip, 1, 0x31));
 }
 
 static void settle_leaves_what_silicon_would_show(void **state)
@@ -315,6 +338,7 @@ int main(void)
 		CASE(suppression_ends_what_was_let_go, lazy),
 		CASE(a_line_that_drops_in_its_handler_costs_no_exit, lazy),
 		CASE(somebody_else_asks_and_the_owner_answers, lazy),
+		CASE(a_new_ldr_is_scanned_for, NULL),
 		CASE(settle_leaves_what_silicon_would_show, lazy),
 		CASE(two_ioapics_share_a_pair_and_both_lines_must_drop, lazy),
 		CASE(what_is_found_gone_is_gone_in_both_ioapics, lazy),

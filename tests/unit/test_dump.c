@@ -15,7 +15,10 @@ static bool says(const char *words)
 
 static const char *dump_lapic(uint32_t vcpu)
 {
-	assert_true(lw_lapic_dump(lapic(vcpu), text, SPACE) < SPACE);
+	size_t length = lw_lapic_dump(lapic(vcpu), text, SPACE);
+
+	assert_true(length < SPACE);
+	assert_int_equal(length, strlen(text));
 	return text;
 }
 

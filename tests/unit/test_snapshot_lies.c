@@ -292,7 +292,15 @@ static void refused_and_masked(struct lw_pin *p)
 	p->rte |= LW_RTE_MASK;
 }
 
+/* Nobody could be asked of it. */
+static void let_go_for_ever(struct lw_pin *p)
+{
+	p->flags = (uint16_t)((p->flags & ~REFUSED) | RECORD | LET_GO | DOUBTED);
+	p->vector = 0x31;
+}
+
 static void (*const ioapic_lies[])(struct lw_pin *p) = {
+	let_go_for_ever,
 	asks_and_waits_for_nothing,
 	refused_and_idle,
 	refused_and_masked,
