@@ -24,4 +24,7 @@ chmod +x "$tap_dir"/bin/*
 check_exit "a missing package, no root, no sudo" 2 env PATH="$tap_dir/bin:$PATH" \
 	bash -c '. scripts/packages.sh; need_packages no-such-package'
 check_says "the command to run is printed" err 'sudo apt-get install .*no-such-package'
+check_exit 'what was fuzzed is summed up' 0 "$LAPWING_SOURCE/x" fuzz --report
+sum=$(($(grep -v '^#' "$LAPWING_SOURCE/fuzz/log.tsv" | cut -f 4 | paste -sd +)))
+check_says '… and no sum is cut off' out "^all +$sum operations"
 finish
