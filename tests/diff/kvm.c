@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #define RESET_RIP          0xfff0u
 #define CPUID_TSC_DEADLINE (1u << 24)
 #define TSS_ADDRESS        0xfffbd000u
+#define SEQUENCE_SECONDS   120u /* takes a second or two, and on a busy host ten */
 
 struct diff_kvm {
 	int fd;
@@ -89,9 +91,46 @@ static void set_registers(const struct diff_kvm *k, uint32_t cpu)
 	must(ioctl(k->vcpu[cpu], KVM_SET_MP_STATE, &runnable), "KVM_SET_MP_STATE");
 }
 
+/* ---- running ---- */
+
+static volatile sig_atomic_t late;
+
+/* Again and again: the first may come just before KVM_RUN, and not end it. */
+static void on_alarm(int number)
+{
+	(void)number;
+	late = 1;
+	alarm(1);
+}
+
+static void expect_an_end(void)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+
+	must(sigaction(SIGALRM, &action, NULL), "sigaction");
+	late = 0;
+	alarm(SEQUENCE_SECONDS);
+}
+
 static struct diff_mailbox *mailbox(const struct diff_kvm *k, uint32_t cpu)
 {
 	return (void *)(k->ram + DIFF_MAILBOX(cpu));
+}
+
+static void give_up_waiting(const struct diff_kvm *k, uint32_t cpu)
+{
+	const struct diff_mailbox *m = mailbox(k, cpu);
+	struct kvm_mp_state state;
+	struct kvm_regs regs;
+
+	must(ioctl(k->vcpu[cpu], KVM_GET_MP_STATE, &state), "KVM_GET_MP_STATE");
+	must(ioctl(k->vcpu[cpu], KVM_GET_REGS, &regs), "KVM_GET_REGS");
+	fprintf(stderr,
+		"diff: vCPU %u still runs after %u s: mp_state %u, rip 0x%llx, access %u of %u bytes "
+		"at 0x%llx\n",
+		cpu, SEQUENCE_SECONDS, state.mp_state, regs.rip, m->what, m->width,
+		(unsigned long long)m->address);
+	exit(3);
 }
 
 /* Until the guest says that it is done. */
@@ -102,6 +141,8 @@ static void run(const struct diff_kvm *k, uint32_t cpu)
 	do {
 		if (ioctl(k->vcpu[cpu], KVM_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
 			give_up("KVM_RUN");
+		if (late)
+			give_up_waiting(k, cpu);
 	} while (r->exit_reason == KVM_EXIT_INTR);
 	if (r->exit_reason != KVM_EXIT_IO || r->io.port != DIFF_PORT_DONE) {
 		fprintf(stderr,
@@ -167,6 +208,7 @@ struct diff_kvm *diff_kvm_create(void)
 	if (!k)
 		give_up("memory");
 	open_kvm();
+	expect_an_end();
 	k->fd = must(ioctl(kvm_fd, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
 	must(ioctl(k->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS), "KVM_SET_TSS_ADDR");
 	must(ioctl(k->fd, KVM_ENABLE_CAP, &x2apic), "KVM_CAP_X2APIC_API");
@@ -184,6 +226,7 @@ void diff_kvm_destroy(struct diff_kvm *k)
 		munmap(k->run[cpu], run_size);
 		close(k->vcpu[cpu]);
 	}
+	alarm(0);
 	close(k->fd);
 	munmap(k->ram, LW_GUEST_RAM_SIZE);
 	free(k);
