@@ -42,7 +42,7 @@ build_tree() {
 	cp -r "$K_DIR/source/virt/kvm" "$want/virt/"
 	while read -r patch; do
 		patch -d "$want" -p1 -s -F0 --no-backup-if-mismatch <"$patch"
-	done < <(kernel_series "$K_NAME" | head -n "$1")
+	done < <(kernel_series "$K_NAME" | awk -v levels="$1" 'NR <= levels')
 	if [ -n "${2-}" ]; then
 		# For a test only, stock and patched alike: Bochs 3.0 takes a posted-interrupt
 		# descriptor only at the start of a page.

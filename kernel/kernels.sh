@@ -162,7 +162,7 @@ kernel_levels() {
 # first LEVEL patches are, or would be once built.  It changes with the content of the patches.
 kernel_modules() {
 	local key
-	key=$( (kernel_series "$K_NAME" | head -n "$1" |
+	key=$( (kernel_series "$K_NAME" | awk -v levels="$1" 'NR <= levels' |
 		xargs -r cat) | sha256sum | cut -c1-12)
 	echo "$K_DIR/modules/${2:+$2-}$1-$key"
 }
