@@ -3,6 +3,7 @@
 #ifndef LAPWING_CHIP_RIG_H
 #define LAPWING_CHIP_RIG_H
 
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 static struct rig {
 	struct lw_chip *chip;
 	struct lw_eoi *eoi;
-	char diary[4096];
 	bool locked;
 	bool owned[VCPUS];
 	uint32_t kicks[VCPUS], notices;
@@ -25,22 +25,6 @@ static struct rig {
 	struct lw_trace last;
 	void (*on_resample)(uint32_t gsi);
 } rig;
-
-static inline void note(const char *format, ...)
-{
-	size_t used = strlen(rig.diary);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(rig.diary + used, sizeof(rig.diary) - used, format, args);
-	va_end(args);
-}
-
-static inline void assert_diary(const char *expected)
-{
-	assert_string_equal(rig.diary, expected);
-	rig.diary[0] = '\0';
-}
 
 static inline void rig_lock(void *ctx)
 {
@@ -139,6 +123,7 @@ static inline void rig_open(struct lw_chip_config config, enum lw_eoi_policy pol
 	size_t size = lw_chip_size(&config), eoi_size = (lw_eoi_size(config.nvcpus) + 63) / 64 * 64;
 
 	memset(&rig, 0, sizeof(rig));
+	forget_diary();
 	assert_true(size > 0 && size % LW_CHIP_ALIGN == 0);
 	rig.chip = aligned_alloc(LW_CHIP_ALIGN, size);
 	rig.eoi = aligned_alloc(LW_EOI_ALIGN, eoi_size);

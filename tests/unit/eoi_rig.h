@@ -3,6 +3,7 @@
 #ifndef LAPWING_EOI_RIG_H
 #define LAPWING_EOI_RIG_H
 
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 
 static struct world {
 	struct lw_eoi *eoi;
-	char diary[4096];
 	bool locked;
 	struct lw_msg pin[PINS]; /* what a scan sees */
 	bool holds[VCPUS][256], in_flight[VCPUS][256], routed[VCPUS][256];
@@ -24,22 +24,6 @@ static struct world {
 	void (*on_publish)(uint32_t vcpu, uint8_t vector);
 	void (*on_unlock)(void);
 } world;
-
-static inline void note(const char *format, ...)
-{
-	size_t used = strlen(world.diary);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(world.diary + used, sizeof(world.diary) - used, format, args);
-	va_end(args);
-}
-
-static inline void assert_diary(const char *expected)
-{
-	assert_string_equal(world.diary, expected);
-	world.diary[0] = '\0';
-}
 
 static inline const struct lw_eoi_hooks *hooks(void)
 {
@@ -220,6 +204,7 @@ static inline void world_open(enum lw_eoi_policy policy, uint32_t flags)
 				       .ctx = &world};
 
 	memset(&world, 0, sizeof(world));
+	forget_diary();
 	world.eoi = aligned_alloc(LW_EOI_ALIGN, lw_eoi_size(VCPUS));
 	assert_non_null(world.eoi);
 	memset(world.eoi, 0xa5, lw_eoi_size(VCPUS));

@@ -3,6 +3,7 @@
 #ifndef LAPWING_IOAPIC_RIG_H
 #define LAPWING_IOAPIC_RIG_H
 
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 
 static struct rig {
 	struct lw_ioapic *io;
-	char diary[4096];
 	bool locked;
 	/* How the next messages are taken: by whom dest says, by everybody below `several`, by
 	 * somebody unknown, or by nobody. */
@@ -28,23 +28,6 @@ static struct rig {
 	uint32_t resampled, depth;
 	uint32_t open[256]; /* records, by ops->record */
 } rig;
-
-static inline void note(const char *format, ...)
-{
-	size_t used = strlen(rig.diary);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(rig.diary + used, sizeof(rig.diary) - used, format, args);
-	va_end(args);
-}
-
-/* What has been noted since the last time. */
-static inline void assert_diary(const char *expected)
-{
-	assert_string_equal(rig.diary, expected);
-	rig.diary[0] = '\0';
-}
 
 static inline void rig_lock(void *ctx)
 {
@@ -170,6 +153,7 @@ static inline struct lw_ioapic_config rig_config(uint32_t flags)
 static inline void rig_open(const struct lw_ioapic_config *config)
 {
 	memset(&rig, 0, sizeof(rig));
+	forget_diary();
 	rig.io = aligned_alloc(LW_IOAPIC_ALIGN, lw_ioapic_size(config));
 	assert_non_null(rig.io);
 	memset(rig.io, 0xa5, lw_ioapic_size(config));
@@ -226,7 +210,7 @@ static inline void program(uint32_t pin, uint64_t rte)
 {
 	write_high(pin, rte);
 	write_low(pin, rte);
-	rig.diary[0] = '\0';
+	forget_diary();
 }
 
 static inline uint64_t rte_at(uint32_t pin)

@@ -3,6 +3,7 @@
 #ifndef LAPWING_LAPIC_RIG_H
 #define LAPWING_LAPIC_RIG_H
 
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -14,23 +15,6 @@
 
 static _Alignas(LW_LAPIC_ALIGN) unsigned char storage[LW_LAPIC_SIZE];
 static struct lw_lapic *const l = (void *)storage;
-static char diary[4096];
-
-static inline void note(const char *format, ...)
-{
-	size_t used = strlen(diary);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(diary + used, sizeof(diary) - used, format, args);
-	va_end(args);
-}
-
-static inline void assert_diary(const char *expected)
-{
-	assert_string_equal(diary, expected);
-	diary[0] = '\0';
-}
 
 static inline void on_changed(void *ctx, uint32_t vcpu)
 {
@@ -85,7 +69,7 @@ static inline void open_with(struct lw_lapic_config config)
 	memset(storage, 0xa5, sizeof(storage));
 	assert_int_equal(lw_lapic_init(l, &config), 0);
 	lw_lapic_write(l, LW_LAPIC_SVR, ENABLED);
-	diary[0] = '\0';
+	forget_diary();
 }
 
 static inline int fresh(void **state)

@@ -3,6 +3,7 @@
 #ifndef LAPWING_PIC_RIG_H
 #define LAPWING_PIC_RIG_H
 
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -31,7 +32,6 @@
 static struct {
 	_Alignas(LW_PIC_ALIGN) unsigned char storage[LW_PIC_SIZE];
 	struct lw_pic *pic;
-	char diary[256]; /* "+" and "-" for INTR, a number for each pin that was over */
 	bool locked;
 	unsigned locks, depth;
 	void (*on_eoi)(uint32_t pin);
@@ -52,12 +52,6 @@ static inline void rig_unlock(void *ctx)
 	rig.locked = false;
 }
 
-static inline void note(const char *what)
-{
-	assert_true(strlen(rig.diary) + strlen(what) < sizeof(rig.diary));
-	strcat(rig.diary, what);
-}
-
 static inline void rig_intr(void *ctx, bool level)
 {
 	assert_ptr_equal(ctx, &rig);
@@ -67,13 +61,10 @@ static inline void rig_intr(void *ctx, bool level)
 
 static inline void rig_eoi(void *ctx, uint32_t pin)
 {
-	char text[16];
-
 	assert_ptr_equal(ctx, &rig);
 	assert_false(rig.locked);
 	assert_int_equal(rig.depth, 0);
-	snprintf(text, sizeof(text), "%u ", pin);
-	note(text);
+	note("%u ", pin);
 	rig.depth++;
 	if (rig.on_eoi)
 		rig.on_eoi(pin);
@@ -121,13 +112,6 @@ static inline uint32_t inta(void)
 	return lw_pic_inta(rig.pic);
 }
 
-/* What has been noted since the last time. */
-#define assert_diary(text)                               \
-	do {                                             \
-		assert_string_equal(rig.diary, text);    \
-		memset(rig.diary, 0, sizeof(rig.diary)); \
-	} while (0)
-
 /* As a PC's firmware: vectors from 0x20 and 0x28, slave on pin 2. */
 static inline void init_master(uint32_t icw4)
 {
@@ -150,6 +134,7 @@ static inline int fresh(uint32_t flags)
 	struct lw_pic_config config = {.ops = &rig_ops, .ctx = &rig, .flags = flags};
 
 	memset(&rig, 0, sizeof(rig));
+	forget_diary();
 	memset(rig.storage, 0x5a, sizeof(rig.storage));
 	rig.pic = (void *)rig.storage;
 	if (lw_pic_init(rig.pic, &config))

@@ -482,7 +482,7 @@ static void any_access_is_survived_by_every_policy(void **state)
 		rig_open(rig_config(), (enum lw_eoi_policy)(n / 2), n & 1 ? LW_EOI_HARDWARE : 0);
 		for (int steps = 0; steps < 20000; steps++) {
 			any_step(&random);
-			rig.diary[0] = '\0';
+			forget_diary();
 		}
 		for (uint32_t vcpu = 0; vcpu < VCPUS; vcpu++) {
 			lw_chip_init_vcpu(rig.chip, vcpu);

@@ -176,11 +176,11 @@ static void in_the_kernel_a_fixed_write_scans_old_and_new_targets(void **state)
 	assert_diary("lock scan0 unlock kick2 kick0 ");
 	enter((leave(0), 0));
 	enter((leave(2), 2));
-	world.diary[0] = '\0';
+	forget_diary();
 	set_route(0, fixed(2, 0x41, true));
 	assert_diary("kick2 ");
 	enter((leave(2), 2));
-	world.diary[0] = '\0';
+	forget_diary();
 	lowest.delivery = LW_DM_LOWEST;
 	set_route(0, lowest);
 	assert_diary("kick0 kick1 kick2 kick3 ");
@@ -243,7 +243,7 @@ static void move_in_service(enum lw_eoi_policy policy, uint32_t flags)
 	set_route(0, fixed(2, 0x31, true));
 	leave(1);
 	enter(1);
-	world.diary[0] = '\0';
+	forget_diary();
 }
 
 static void static_loses_the_eoi(void **state)
@@ -300,7 +300,7 @@ static void try_tracking_rescans(enum lw_eoi_policy policy)
 {
 	move_in_service(policy, 0);
 	enter(2);
-	world.diary[0] = '\0';
+	forget_diary();
 	assert_true(eoi(1, 0x31));
 	assert_diary("");
 	enter(1);
@@ -338,7 +338,7 @@ static void track_records_the_highest(void **state)
 		set_route(1, fixed(2, 0x91, true));
 		set_route(2, fixed(2, 0x61, true));
 		enter(1);
-		world.diary[0] = '\0';
+		forget_diary();
 		assert_true(eoi(1, 0x31) && eoi(1, 0x61));
 		enter(1);
 		assert_diary("");

@@ -261,7 +261,7 @@ static void reset_forgets_what_was_handed_over(void **state)
 	world.in_flight[1][0x31] = false;
 	hooks()->init(world.eoi, 1);
 	enter(1);
-	assert_null(strstr(world.diary, "publish"));
+	assert_null(strstr(diary, "publish"));
 	assert_false(loaded(1, 0x31));
 }
 
@@ -344,7 +344,7 @@ static void let_go_again_before_the_answer(void **state)
 	assert_true(eoi(1, 0x31));
 	assert_true(let_go());
 	leave(1);
-	assert_non_null(strstr(world.diary, "there1:31 "));
+	assert_non_null(strstr(diary, "there1:31 "));
 	assert_true(leaves(1, 0x31));
 }
 
@@ -369,7 +369,7 @@ static void gone_keeps_the_bit_of_a_routed_pair(void **state)
 	world.holds[1][0x31] = false;
 	recall();
 	hooks()->serve(world.eoi, 1);
-	assert_non_null(strstr(world.diary, "gone1:31 "));
+	assert_non_null(strstr(diary, "gone1:31 "));
 	assert_true(in_set(1, 0x31));
 }
 
@@ -390,7 +390,7 @@ static void reset_forgets_what_was_asked(void **state)
 	recall();
 	world.in_flight[1][0x31] = false;
 	hooks()->init(world.eoi, 1);
-	world.diary[0] = '\0';
+	forget_diary();
 	hooks()->serve(world.eoi, 1);
 	assert_diary("lock unlock ");
 }
@@ -473,7 +473,7 @@ static void what_is_gone_is_never_taken_for_there(void **state)
 		}
 		unseen++;
 		assert_true(world.in_flight[1][0x31]);
-		world.diary[0] = '\0';
+		forget_diary();
 		assert_int_equal(recall(), LW_RECALL_ASKED);
 		assert_diary("kick1 ");
 		leave(1);
@@ -499,7 +499,7 @@ static void what_is_there_leaves_once_it_has_been_asked_after(void **state)
 		}
 		enter(1);
 		assert_int_equal(recall(), LW_RECALL_ASKED);
-		world.diary[0] = '\0';
+		forget_diary();
 		leave(1);
 		assert_diary("lock there1:31 unlock ");
 		enter(1);
@@ -521,7 +521,7 @@ static void reset_starts_the_books_anew(void **state)
 	leave(1);
 	world.in_flight[1][0x31] = false;
 	hooks()->init(world.eoi, 1);
-	world.diary[0] = '\0';
+	forget_diary();
 	assert_false(in_set(1, 0x31));
 	deliver(1, 0x31);
 	enter(1);

@@ -218,7 +218,7 @@ static void all_of_240_pins_can_be_reached(void **state)
 	assert_int_equal(window_read(1), 239u << 16 | 0x20);
 	window_write(0x11 + 2 * 239, 5u << 24); /* past what eight bits of IOREGSEL reach */
 	window_write(0x10 + 2 * 239, 0x77 | LEVEL);
-	rig.diary[0] = '\0';
+	forget_diary();
 	line(239, true);
 	assert_diary("level339:77>5 ");
 	line(239, false);
@@ -256,7 +256,7 @@ static void test_cve_2014_0155_reserved_delivery_mode(void **state)
 		assert_diary(ends_by_eoi ? "level104:31>1 " : reserved ? "" : "edge104:31>1 ");
 		assert_int_equal(remote_irr(4), ends_by_eoi);
 		line(4, false);
-		rig.diary[0] = '\0';
+		forget_diary();
 		assert_int_equal(eoi(1, 0x31), ends_by_eoi ? LW_EOI_NECESSARY : LW_EOI_SUPERFLUOUS);
 	}
 }
@@ -359,7 +359,7 @@ static void any_access_is_survived(void **state)
 			lw_ioapic_reset(rig.io);
 		if (next(&random) % 64 == 0)
 			lw_ioapic_forget(rig.io, next(&random) % (VCPUS + 9));
-		rig.diary[0] = '\0';
+		forget_diary();
 	}
 	rig.refuse = rig.any = false;
 	rig.several = 0;

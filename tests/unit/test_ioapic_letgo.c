@@ -138,7 +138,7 @@ static void settle_asks_after_all_that_were_let_go(void **state)
 	line(9, true);
 	line(9, false);
 	rig.where = LW_RECALL_GONE;
-	rig.diary[0] = '\0';
+	forget_diary();
 	lw_ioapic_settle_locked((rig_lock(&rig), rig.io));
 	rig_unlock(&rig);
 	assert_diary("recall1:31 recall2:51 ");
@@ -197,7 +197,7 @@ static void finish_resolves_what_was_in_doubt(void **state)
 	program(8, rte_of(1, 0x31, LEVEL));
 	line(8, true);
 	lw_ioapic_hold(rig.io, 1, 0x31);
-	rig.diary[0] = '\0';
+	forget_diary();
 	rig_lock(&rig);
 	lw_ioapic_finish_locked(rig.io, 2, 0x31);
 	assert_true(in_flight(1, 0x31));

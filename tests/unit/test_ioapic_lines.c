@@ -157,7 +157,7 @@ static void an_active_low_pin_is_asserted_while_no_source_drives_it_high(void **
 	assert_diary("route31L-31L level107:31>1 ");
 	eoi(1, 0x31);
 	line(7, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	program(7, rte_of(1, 0x41, EDGE | LW_RTE_LOW));
 	line(7, true);
 	assert_diary("");
@@ -180,11 +180,11 @@ static void reset_masks_all_and_keeps_lines_and_notify(void **state)
 	line(8, true);
 	rig.refuse = false;
 	window_read(0x11);
-	rig.diary[0] = '\0';
+	forget_diary();
 	lw_ioapic_reset(rig.io);
-	assert_non_null(strstr(rig.diary, "closed1:31 "));
-	assert_non_null(strstr(rig.diary, "resample107 "));
-	rig.diary[0] = '\0';
+	assert_non_null(strstr(diary, "closed1:31 "));
+	assert_non_null(strstr(diary, "resample107 "));
+	forget_diary();
 	for (uint32_t pin = 0; pin < PINS; pin++)
 		assert_int_equal(rte_at(pin), LW_RTE_MASK);
 	assert_int_equal(eoi(1, 0x31), LW_EOI_SUPERFLUOUS);
@@ -236,7 +236,7 @@ static void directed_eoi_matches_the_delivered_or_the_current_vector(void **stat
 	line(7, true);
 	write_low(7, rte_of(1, 0x61, LEVEL));
 	line(7, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	write_eoir(0x61, 8);
 	assert_diary("closed1:41 ");
 	assert_false(remote_irr(7));
@@ -251,7 +251,7 @@ static void directed_eoi_redelivers_a_line_that_is_still_up(void **state)
 	line(7, true);
 	line(9, true);
 	line(9, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	write_eoir(0x31, 4);
 	assert_diary("closed1:31 level107:31>1 closed1:31 ");
 	assert_true(remote_irr(7) && !remote_irr(9));

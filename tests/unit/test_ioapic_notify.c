@@ -128,7 +128,7 @@ static void a_resampler_that_lowers_the_line_is_not_delivered_twice(void **state
 	assert_false(remote_irr(7));
 	rig.on_resample = NULL;
 	line(7, true);
-	rig.diary[0] = '\0';
+	forget_diary();
 	eoi(1, 0x31);
 	assert_diary("resample107 level107:31>1 "); /* still up: again, after it was sampled */
 }
@@ -163,7 +163,7 @@ static void all_that_are_owed_are_told_once(void **state)
 		line(pin, true);
 		line(pin, false);
 	}
-	rig.diary[0] = '\0';
+	forget_diary();
 	rig_lock(&rig);
 	assert_int_equal(lw_ioapic_eoi_locked(rig.io, 1, 0x31), LW_EOI_NECESSARY);
 	assert_true(lw_ioapic_owes_locked(rig.io));
@@ -220,7 +220,7 @@ static void a_line_that_drops_starts_the_count_anew(void **state)
 			line(7, true);
 		}
 		eoi(1, 0x31);
-		rig.diary[0] = '\0';
+		forget_diary();
 	}
 	assert_int_equal(lw_ioapic_counters(rig.io).storms, 0);
 	eoi(1, 0x31);
@@ -259,7 +259,7 @@ static void the_last_of_many_pins_is_told_of(void **state)
 		program(pins[n], rte_of(1, 0x31, LEVEL));
 		line(pins[n], true);
 		line(pins[n], false);
-		rig.diary[0] = '\0';
+		forget_diary();
 		assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
 		snprintf(expected, sizeof(expected), "resample%u ", GSI_BASE + pins[n]);
 		assert_diary(expected);
@@ -270,11 +270,13 @@ static void a_flip_to_edge_starts_the_count_anew(void **state)
 {
 	(void)state;
 	deliver_7();
-	for (int n = 0; n < 9999; n++)
+	for (int n = 0; n < 9999; n++) {
 		eoi(1, 0x31);
+		assert_diary("level107:31>1 ");
+	}
 	write_low(7, 0x31);
 	write_low(7, 0x31 | LEVEL);
-	rig.diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
 	assert_diary("level107:31>1 ");
 }

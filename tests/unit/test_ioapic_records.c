@@ -94,7 +94,7 @@ static void two_rtes_share_a_vector(void **state)
 	line(20, true);
 	line(3, true);
 	line(20, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
 	assert_diary("level103:31>1 level107:31>1 ");
 	assert_true(remote_irr(3) && remote_irr(7) && !remote_irr(20));
@@ -107,7 +107,7 @@ static void masked_in_handler(void **state)
 	(void)state;
 	deliver_7();
 	write_low(7, rte_of(1, 0x31, LEVEL | MASKED));
-	rig.diary[0] = '\0';
+	forget_diary();
 	assert_true(remote_irr(7));
 	assert_int_equal(eoi(1, 0x31), LW_EOI_NECESSARY);
 	assert_diary("");
@@ -137,7 +137,7 @@ static void multi_destination_the_first_eoi_resolves(void **state)
 	rig.several = 66;
 	deliver_7();
 	line(7, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	assert_true(in_flight(0, 0x31) && in_flight(65, 0x31) && !in_flight(66, 0x31));
 	assert_int_equal(rig.open[0x31], 66);
 	assert_int_equal(eoi(66, 0x31), LW_EOI_SUPERFLUOUS);
@@ -206,7 +206,7 @@ static void anybody_may_end_what_an_unknown_taker_has(void **state)
 	assert_int_equal(eoi(42, 0x31), LW_EOI_NECESSARY);
 	assert_false(remote_irr(7));
 	line(7, true);
-	rig.diary[0] = '\0';
+	forget_diary();
 	write_low(7, rte_of(1, 0x31, 0)); /* nobody can be told that it ended */
 	assert_diary("route31L-31E ");
 	assert_false(remote_irr(7));
@@ -298,7 +298,7 @@ static void what_was_refused_is_forgotten_when_the_line_drops(void **state)
 	write_low(9, rte_of(1, 0x41, MASKED));
 	assert_int_equal(rte_at(9) & LW_RTE_PENDING, 0);
 	rig.refuse = false;
-	rig.diary[0] = '\0';
+	forget_diary();
 	lw_ioapic_retry(rig.io);
 	assert_diary("");
 	line(7, true);
@@ -325,7 +325,7 @@ static void forget_resolves_a_vcpus_records_and_redelivers(void **state)
 	line(8, true);
 	lw_ioapic_notify(rig.io, 7, true);
 	write_high(7, rte_of(3, 0, 0));
-	rig.diary[0] = '\0';
+	forget_diary();
 	lw_ioapic_forget(rig.io, 1);
 	assert_diary("resample107 level107:31>3 ");
 	assert_true(remote_irr(8) && in_flight(3, 0x31) && !in_flight(1, 0x31));
@@ -369,9 +369,9 @@ static void strict_82093aa_matches_the_current_vector_from_anywhere(void **state
 	program(8, rte_of(2, 0x31, LEVEL));
 	line(8, true);
 	line(8, false);
-	rig.diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(eoi(42, 0x31), LW_EOI_NECESSARY);
-	assert_non_null(strstr(rig.diary, "level107:31>1 "));
+	assert_non_null(strstr(diary, "level107:31>1 "));
 	assert_true(remote_irr(7) && !remote_irr(8));
 	assert_int_equal(eoi(42, 0x32), LW_EOI_SUPERFLUOUS);
 	line(7, false);

@@ -86,7 +86,7 @@ static void the_self_ipi_register(void **state)
 {
 	(void)state;
 	lw_lapic_send(l, 7ull << 32 | 0x31);
-	diary[0] = '\0';
+	forget_diary();
 	put(LW_LAPIC_SELF_IPI, 0xffffff51);
 	assert_int_equal(lw_lapic_pending(l), 0x51);
 	assert_int_equal(get(LW_LAPIC_SELF_IPI), 0);
@@ -150,7 +150,7 @@ static void a_software_disabled_lapic_sends_but_does_not_take(void **state)
 {
 	(void)state;
 	put(LW_LAPIC_SVR, 0xff);
-	diary[0] = '\0';
+	forget_diary();
 	put(LW_LAPIC_ICR, ASSERT | 0x31);
 	put(LW_LAPIC_ICR, ASSERT | TO(LW_SHORTHAND_SELF) | 0x41);
 	assert_diary("ipi0:0:31/0 ");
@@ -187,7 +187,7 @@ static void test_cve_2013_6376_any_icr_write(void **state)
 	for (int n = 0; n < 100000; n++) {
 		random = random * 6364136223846793005u + 1442695040888963407u;
 		lw_lapic_send(l, random >> 7 ^ random << 40);
-		diary[0] = '\0';
+		forget_diary();
 	}
 	lw_lapic_send(l, UINT64_MAX & ~(uint64_t)MODE(7));
 	assert_true(strstr(diary, "ipi0L:0:ff/3 ") != NULL);

@@ -17,7 +17,7 @@ static int off(void **state)
 {
 	fresh(state);
 	assert_int_equal(lw_lapic_set_base(l, PAGE), 0);
-	diary[0] = '\0';
+	forget_diary();
 	return 0;
 }
 
@@ -45,7 +45,7 @@ static void go_to(enum lw_lapic_mode mode)
 		assert_int_equal(wrmsr(LW_MSR_APIC_BASE, PAGE | EN), 0);
 	assert_int_equal(wrmsr(LW_MSR_APIC_BASE, PAGE | bits[mode]), 0);
 	assert_int_equal(lw_lapic_mode(l), mode);
-	diary[0] = '\0';
+	forget_diary();
 }
 
 /* SDM figure 11-27, every arrow and every one that is not there. */
@@ -180,7 +180,7 @@ static void going_off_loses_everything(void **state)
 	put(LW_LAPIC_LDR, 0x04000000);
 	put(LW_LAPIC_LVT_TIMER, 0x51);
 	put(LW_LAPIC_TMICT, 1000);
-	diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(lw_lapic_set_base(l, PAGE), 0);
 	assert_diary("deadline0 changed ");
 	assert_int_equal(lw_lapic_set_base(l, PAGE | EN), 0);
@@ -392,7 +392,7 @@ static void any_sequence_is_survived(void **state)
 		lw_lapic_page_read(l, msr << 4 & 0xff0);
 		if (lw_lapic_accept(l) < 0)
 			lw_lapic_eoi(l);
-		diary[0] = '\0';
+		forget_diary();
 	}
 	go_to(LW_LAPIC_X2APIC);
 	assert_int_equal(wrmsr(0x80f, ENABLED), 0);

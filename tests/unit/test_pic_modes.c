@@ -35,7 +35,7 @@ static void facts_7_18_an_eoi_leaves_the_others_in_service(void **state)
 	assert_int_equal(isr(MASTER), 0xd8);
 	out(MASTER, SPECIFIC | 5); /* not in service: nothing to end, nothing to tell */
 	assert_int_equal(isr(MASTER), 0xd8);
-	assert_string_equal(rig.diary + strlen(rig.diary) - 2, "5 ");
+	assert_string_equal(diary + strlen(diary) - 2, "5 ");
 	assert_int_equal(lw_pic_counters(rig.pic).ended, 1);
 }
 
@@ -381,7 +381,7 @@ static void every_value_at_every_port_at_every_width(void **state)
 				lw_pic_line(rig.pic, value, width, value & 1);
 				inta();
 				lw_pic_read(rig.pic, port, width);
-				memset(rig.diary, 0, sizeof(rig.diary));
+				forget_diary();
 			}
 		}
 	}

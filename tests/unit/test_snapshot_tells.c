@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a restore tells to whoever keeps something outside of the chips, and what it does not. */
+#include "diary.h"
 #include "test.h"
 
 #include <errno.h>
@@ -9,26 +10,9 @@
 
 #define MAX (1u << 14)
 
-static char diary[1024];
 static uint8_t buf[MAX];
 static struct lw_ioapic *io, *twin;
 static size_t saved_within;
-
-static void note(const char *format, ...)
-{
-	size_t used = strlen(diary);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(diary + used, sizeof(diary) - used, format, args);
-	va_end(args);
-}
-
-static void assert_diary(const char *expected)
-{
-	assert_string_equal(diary, expected);
-	diary[0] = '\0';
-}
 
 /* ---- LAPIC ---- */
 
@@ -76,7 +60,7 @@ static struct lw_lapic *make_lapic(uint32_t n)
 
 	assert_int_equal(lw_lapic_init(l, &config), 0);
 	lw_lapic_write(l, LW_LAPIC_SVR, LW_SVR_ENABLE | 0xff);
-	diary[0] = '\0';
+	forget_diary();
 	return l;
 }
 
@@ -114,7 +98,7 @@ static void a_lapic_tells_what_it_suppresses_if_that_is_new(void **state)
 
 	(void)state;
 	lw_lapic_write(a, LW_LAPIC_SVR, LW_SVR_ENABLE | LW_SVR_SUPPRESS | 0xff);
-	diary[0] = '\0';
+	forget_diary();
 	move(a, b);
 	assert_diary("deadline1:0 threshold1:0 broadcast1:1 changed1 ");
 	move(a, b);
@@ -300,7 +284,7 @@ static void an_ioapic_tells_its_routes_and_records(void **state)
 	make_ioapics();
 	program(io, 5, 3, 0x50);
 	program(twin, 9, 2, 0x60);
-	diary[0] = '\0';
+	forget_diary();
 	size = lw_ioapic_save(io, buf, MAX);
 	assert_diary("");
 	assert_int_equal(lw_ioapic_restore(twin, buf, size), 0);
@@ -319,7 +303,7 @@ static void a_resample_under_way_is_made_again(void **state)
 	lw_ioapic_notify(io, 5, true);
 	program(io, 5, 1, 0x50);
 	lw_ioapic_line(io, 5, 0, false);
-	diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(lw_ioapic_eoi(io, 1, 0x50), LW_EOI_NECESSARY);
 	assert_diary("end1:50 resample5 ");
 	assert_true(saved_within > 0);
@@ -341,7 +325,7 @@ static void a_resample_that_a_reset_owes_is_made(void **state)
 	program(io, 9, 1, 0x60);
 	lw_ioapic_reset(io);
 	assert_true(saved_within > 0);
-	diary[0] = '\0';
+	forget_diary();
 	assert_int_equal(lw_ioapic_restore(twin, buf, saved_within), 0);
 	assert_diary("resample9 ");
 }
@@ -354,7 +338,7 @@ static void a_storms_delay_is_told_again(void **state)
 	make_ioapics();
 	program(io, 5, 1, 0x50);
 	for (uint32_t n = 0; n < 10000; n++) {
-		diary[0] = '\0';
+		forget_diary();
 		lw_ioapic_eoi(io, 1, 0x50);
 	}
 	assert_diary("end1:50 storm5 ");
@@ -385,7 +369,7 @@ static void the_8259s_tell_int_where_it_differs(void **state)
 	assert_int_equal(lw_pic_init(a, &config), 0);
 	assert_int_equal(lw_pic_init(b, &config), 0);
 	assert_int_equal(lw_pic_line(a, 9, 0, true), 0);
-	diary[0] = '\0';
+	forget_diary();
 	size = lw_pic_save(a, buf, MAX);
 	assert_int_equal(lw_pic_restore(b, buf, size), 0);
 	assert_diary("intr1 ");
