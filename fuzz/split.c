@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -167,18 +166,6 @@ static void own_msis(struct input *in)
 }
 
 /* ---- devices with eventfds ---- */
-
-/* Asynchronous I/O is not offered: to give a context of it back takes longer than a whole run. */
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, long a, long b, long c, long d, long e);
-
-long __wrap_syscall(long number, long a, long b, long c, long d, long e)
-{
-	if (number != SYS_io_setup)
-		return __real_syscall(number, a, b, c, d, e);
-	errno = ENOSYS;
-	return -1;
-}
 
 static void be_attached(struct input *in, uint32_t n)
 {

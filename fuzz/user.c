@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,18 +119,6 @@ int __wrap_timer_delete(timer_t timer)
 {
 	rig.alarm[(uint32_t)(uintptr_t)timer - THREAD] = 0;
 	return 0;
-}
-
-/* Asynchronous I/O is not offered: to give a context of it back takes longer than a whole run. */
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, long a, long b, long c, long d, long e);
-
-long __wrap_syscall(long number, long a, long b, long c, long d, long e)
-{
-	if (number != SYS_io_setup)
-		return __real_syscall(number, a, b, c, d, e);
-	errno = ENOSYS;
-	return -1;
 }
 
 static uint32_t caller(void)
