@@ -33,6 +33,17 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e);
 ssize_t __real_preadv64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags);
 ssize_t __wrap_preadv64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags);
 
+/* What an eventfd holds, and no longer does; 0 if nothing. */
+static uint64_t count_of(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	eventfd_t count = 0;
+
+	if (__real_poll(&ready, 1, 0) == 1)
+		assert_int_equal(eventfd_read(fd, &count), 0);
+	return count;
+}
+
 static void peer_fills(void)
 {
 	if (peer.fills < 0)

@@ -32,16 +32,6 @@ static int teardown(void **state)
 	return rig_teardown(state);
 }
 
-static uint64_t count_of(int fd)
-{
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-	eventfd_t count = 0;
-
-	if (__real_poll(&ready, 1, 0) == 1)
-		assert_int_equal(eventfd_read(fd, &count), 0);
-	return count;
-}
-
 static void one_interrupt(int found)
 {
 	assert_int_equal(program(5, rte_to(0, V)), 0);

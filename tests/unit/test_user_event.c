@@ -91,16 +91,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static uint64_t count_of(int fd)
-{
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-	eventfd_t count = 0;
-
-	if (__real_poll(&ready, 1, 0) == 1)
-		assert_int_equal(eventfd_read(fd, &count), 0);
-	return count;
-}
-
 static int take(void)
 {
 	return lw_chip_accept(lw_user_chip(user), 0);
