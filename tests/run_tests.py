@@ -15,10 +15,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*(?:- )?(.*)")
 SKIP = re.compile(r"(?:^|\s)#\s*SKIP\b:?\s*(.*)", re.IGNORECASE)
 PLAN = re.compile(r"1\.\.(\d+)\s*(?:#\s*SKIP\b:?\s*(.*))?$", re.IGNORECASE)
+LONG = 5  # seconds, from which on they are told
 
 
 class Result:
@@ -29,6 +31,7 @@ class Result:
         self.failed = []
         self.skipped = []
         self.planned = None
+        self.seconds = 0
 
     def cases(self):
         return self.passed + len(self.failed) + len(self.skipped)
@@ -98,6 +101,7 @@ def run_program(test, quick):
     env.pop("LAPWING_QUICK", None)
     if quick:
         env["LAPWING_QUICK"] = "1"
+    begun = time.monotonic()
     process = subprocess.Popen(
         test["cmd"], env=env, cwd=test["workdir"], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
@@ -112,13 +116,16 @@ def run_program(test, quick):
     text = output.decode("utf-8", "replace")
     result = parse_tap(text)
     judge(result, status)
+    result.seconds = time.monotonic() - begun
     return result, text
 
 
 def say(label, test, result, text):
     skipped = ", %d skipped" % len(result.skipped) if result.skipped else ""
     verdict = "FAILED" if result.failed else "ok"
-    print("%-6s %s %s (%d cases%s)" % (verdict, label, test["name"], result.cases(), skipped))
+    took = ", %.0f s" % result.seconds if result.seconds >= LONG else ""
+    print("%-6s %s %s (%d cases%s%s)" %
+          (verdict, label, test["name"], result.cases(), skipped, took))
     for name, reason in result.skipped:
         print("       skipped: %s: %s" % (name, reason))
     for line in text.splitlines():
