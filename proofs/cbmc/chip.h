@@ -19,7 +19,7 @@
 /* For the tables of ops in them. */
 #include "core/chip.c"
 #include "core/wire.c"
-#include "prove.h"
+#include "lock.h"
 
 #define VCPUS       2u
 #define IDS         4u
@@ -46,7 +46,6 @@ static struct pair pairs[VCPUS * 256u];
 static const struct lw_lapic_ops *const to_lapic = &lapic_ops[1];
 static const struct lw_ioapic_ops *const to_ioapic = &lw_chip_ioapic_ops[1];
 static const struct lw_pic_ops *const to_pic = &pic_ops[1];
-static bool locked;
 static int telling, asking; /* how deep: a chip, the policy */
 
 static void *part(void *object, size_t bytes, size_t where)
@@ -81,16 +80,6 @@ static void is_vcpu(uint32_t vcpu)
 	must_hold(vcpu < VCPUS, "a vCPU that there is");
 }
 
-static void is_locked(void)
-{
-	must_hold(locked, "under the lock");
-}
-
-static void is_unlocked(void)
-{
-	must_hold(!locked, "without the lock");
-}
-
 static struct lw_msg any_msg(void)
 {
 	return (struct lw_msg){.dest = nondet_u32(),
@@ -101,20 +90,6 @@ static struct lw_msg any_msg(void)
 }
 
 /* ---- the VMM's ops ---- */
-
-static void op_lock(void *ctx)
-{
-	(void)ctx;
-	is_unlocked();
-	locked = true;
-}
-
-static void op_unlock(void *ctx)
-{
-	(void)ctx;
-	is_locked();
-	locked = false;
-}
 
 static void op_kick(void *ctx, uint32_t vcpu)
 {
@@ -753,7 +728,7 @@ static void any_chip(void)
 
 static void still_sound(void)
 {
-	must_hold(!locked, "the lock is given back");
+	is_unlocked();
 	must_hold(chip.turn <= VCPUS, "the turn is a vCPU's");
 	reached();
 }

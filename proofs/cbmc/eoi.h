@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "eoi/engine.h"
-#include "prove.h"
+#include "lock.h"
 
 #define VCPUS 2u
 #define FEW   0x8000000000000003u /* of each word of let_go, so that counting its bits is easy */
@@ -24,26 +24,12 @@ struct lw_eoi_counters nondet_counters(void);
 static struct lw_eoi engine;
 static struct vcpu vcpus[VCPUS];
 
-static bool locked, came_back;
+static bool came_back;
 
 static void under_lock(uint32_t vcpu)
 {
 	must_hold(vcpu < VCPUS, "an op is told of a vCPU that there is");
-	must_hold(locked, "an op is called under the lock");
-}
-
-static void env_lock(void *ctx)
-{
-	(void)ctx;
-	must_hold(!locked, "the lock is not recursive");
-	locked = true;
-}
-
-static void env_unlock(void *ctx)
-{
-	(void)ctx;
-	must_hold(locked, "who unlocks has locked");
-	locked = false;
+	is_locked();
 }
 
 /* The vector that the environment comes back with. */
@@ -141,8 +127,8 @@ static void env_note(void *ctx, uint32_t vcpu, uint8_t vector)
 }
 
 static const struct lw_eoi_env env = {
-	.lock = env_lock,
-	.unlock = env_unlock,
+	.lock = op_lock,
+	.unlock = op_unlock,
 	.holds = env_holds,
 	.publish = env_publish,
 	.kick = env_kick,

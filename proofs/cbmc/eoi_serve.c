@@ -37,7 +37,7 @@ static void enters(const struct policy *policy, uint64_t handed, uint64_t asked)
 	work_for(policy, handed, asked);
 	came_back = true;
 	hooks()->enter(&engine, 1);
-	must_hold(!locked, "the lock is given back");
+	is_unlocked();
 	must_hold(vcpus[1].mode == IN_GUEST, "it is in guest mode");
 	still_sound();
 }
@@ -82,7 +82,7 @@ static void serves(const struct policy *policy, uint64_t handed, uint64_t asked)
 {
 	work_for(policy, handed, asked);
 	hooks()->serve(&engine, 1);
-	must_hold(!locked, "the lock is given back");
+	is_unlocked();
 	still_sound();
 }
 

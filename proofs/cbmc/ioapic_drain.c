@@ -15,7 +15,7 @@ static void meanwhile(uint32_t whose)
 {
 	sampled = whose;
 	sound(0);
-	must_hold(!locked, "callbacks run without the lock");
+	is_unlocked();
 	must_hold(io.draining, "nobody else runs notifications");
 	assume(++callbacks < 2);
 	any_sound(0);

@@ -43,6 +43,13 @@ void prove_lw_ioapic_mmio_write(void)
 	still_sound();
 }
 
+void prove_eoi_register(void)
+{
+	any_state();
+	lw_pin_eoi_register(&io, A_VECTOR);
+	still_sound();
+}
+
 void prove_lw_ioapic_rte(void)
 {
 	uint64_t rte;

@@ -9,27 +9,13 @@
 #define LAPWING_PROVE_PIC_H
 
 #include "core/pic_priv.h"
-#include "prove.h"
+#include "lock.h"
 
 struct lw_pic nondet_pic(void);
 
 static struct lw_pic p;
 static struct lw_pic_ops ops;
-static bool locked, looks;
-
-static void lock(void *ctx)
-{
-	(void)ctx;
-	must_hold(!locked, "the lock is taken once");
-	locked = true;
-}
-
-static void unlock(void *ctx)
-{
-	(void)ctx;
-	must_hold(locked, "the lock that is let go was taken");
-	locked = false;
-}
+static bool looks;
 
 static void intr(void *ctx, bool level)
 {
@@ -41,7 +27,7 @@ static void eoi(void *ctx, uint32_t pin)
 	struct broken why;
 
 	(void)ctx;
-	must_hold(!locked, "ops->eoi runs after unlock");
+	is_unlocked();
 	must_hold(pin < LW_PIC_PINS && pin != LW_PIC_CASCADE_PIN,
 		  "the end of a device's pin is told");
 	must_hold(!looks || lw_pic_holds(&p, &why), "the invariants hold in ops->eoi");
@@ -53,8 +39,8 @@ static inline void any_ops(void)
 	bool locks = nondet_bool();
 
 	ops = (struct lw_pic_ops){
-		.lock = locks ? lock : NULL,
-		.unlock = locks ? unlock : NULL,
+		.lock = locks ? op_lock : NULL,
+		.unlock = locks ? op_unlock : NULL,
 		.intr = nondet_bool() ? intr : NULL,
 		.eoi = nondet_bool() ? eoi : NULL,
 	};
@@ -77,7 +63,7 @@ static inline void still_sound(void)
 {
 	struct broken why;
 
-	must_hold(!locked, "the lock is let go");
+	is_unlocked();
 	must_hold(lw_pic_holds(&p, &why), "the invariants hold");
 	reached();
 }
