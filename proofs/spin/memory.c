@@ -58,13 +58,12 @@ static void *range(unsigned n, size_t *size)
 
 void world_save(void)
 {
-	world_note_events();
-	world_carry(range, RANGES, true);
+	world_keep(range, RANGES);
 }
 
 void world_restore(void)
 {
-	world_carry(range, RANGES, false);
+	world_bring_back(range, RANGES);
 }
 
 static uint16_t bit(bool on, unsigned n)

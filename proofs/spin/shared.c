@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "shared.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 unsigned char world_digest[WORLD_DIGEST];
-unsigned char world_saved[WORLD_SAVED];
+struct world_saved world_saved;
 const char *world_broken;
 
 static const char *words;
@@ -37,6 +38,7 @@ void world_begin(const char *model)
 	words = model ? model : "";
 	used = 0;
 	world_broken = NULL;
+	stack_begin();
 	world_forget_states(world_has("digest"));
 }
 
@@ -65,23 +67,38 @@ const struct event *world_at(unsigned n)
 
 /* ---- memory ---- */
 
-void world_note_events(void)
+static void carry(world_range *range, unsigned ranges, bool out)
 {
-	for (unsigned n = 0; n < WORLD_EVENTS; n++)
-		world_saved[n] = world_may(n);
-}
-
-void world_carry(world_range *range, unsigned ranges, bool out)
-{
-	size_t at = WORLD_EVENTS, size;
+	unsigned char *at = stack_image(), *end = at + WORLD_IMAGE;
+	size_t size;
 
 	for (unsigned n = 0; n < ranges; n++, at += size) {
 		void *mine = range(n, &size);
 
-		if (at + size > WORLD_SAVED)
+		if (size > (size_t)(end - at))
 			abort();
-		memcpy(out ? &world_saved[at] : mine, out ? mine : &world_saved[at], size);
+		memcpy(out ? at : mine, out ? mine : at, size);
 	}
+}
+
+void world_keep(world_range *range, unsigned ranges)
+{
+	world_saved.may = 0;
+	for (unsigned n = 0; n < WORLD_EVENTS; n++)
+		world_saved.may |= (uint64_t)world_may(n) << n;
+	carry(range, ranges, true);
+	world_saved.depth = stack_push(world_saved.depth);
+}
+
+void world_bring_back(world_range *range, unsigned ranges)
+{
+	stack_pop_to(world_saved.depth);
+	carry(range, ranges, false);
+}
+
+void world_tell_memory(void)
+{
+	printf("world: %.3f MB for the states in between\n", (double)stack_bytes() / 1e6);
 }
 
 /* ---- does the digest omit anything? ---- */

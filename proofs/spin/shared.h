@@ -30,9 +30,18 @@ const struct event *world_at(unsigned n);
 /* The n-th range of what changes. */
 typedef void *world_range(unsigned n, size_t *size);
 
-/* Which events may happen, and all ranges, into world_saved; and back. */
-void world_note_events(void);
-void world_carry(world_range *range, unsigned ranges, bool out);
+/* A step is over: save which events may happen, and these ranges; the others as they were. And
+ * back: what was saved of the state that SPIN is at. */
+void world_keep(world_range *range, unsigned ranges);
+void world_bring_back(world_range *range, unsigned ranges);
+
+/* stack.c: forget all; the image of the state that was pushed or popped last, for changing; push it
+ * on top of a depth; make the one of a depth the image; what all take. */
+void stack_begin(void);
+unsigned char *stack_image(void);
+uint32_t stack_push(uint32_t under);
+void stack_pop_to(uint32_t depth);
+size_t stack_bytes(void);
 
 /* ---- states ---- */
 

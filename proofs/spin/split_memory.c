@@ -49,20 +49,18 @@ static void *range(unsigned n, size_t *size)
 
 void world_save(void)
 {
-	world_note_events();
-	world_carry(range, RANGES, true);
+	world_keep(range, RANGES);
 }
 
 /* The rest stays as it was when the commit began. */
 void world_save_window(void)
 {
-	world_note_events();
-	world_carry(range, WINDOW + 1, true);
+	world_keep(range, WINDOW + 1);
 }
 
 void world_restore(void)
 {
-	world_carry(range, RANGES, false);
+	world_bring_back(range, RANGES);
 }
 
 /* ---- the digest ---- */

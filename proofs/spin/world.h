@@ -4,8 +4,8 @@
  * and a guest that reconfigures at any moment. SPIN chooses what happens next; each choice is one
  * call of the library, or the few that a VMM makes together.
  *
- * What SPIN saves and restores is world_saved; what it compares is world_digest, of which
- * docs/proofs.md says why it is enough.
+ * What SPIN saves and restores is world_saved, by which stack.c finds the rest; what it compares is
+ * world_digest, of which docs/proofs.md says why it is enough.
  */
 #ifndef LAPWING_WORLD_H
 #define LAPWING_WORLD_H
@@ -18,14 +18,17 @@
 #define WORLD_PINS    2
 #define WORLD_VECTORS 2
 #define WORLD_EVENTS  40
-#define WORLD_SAVED   2176
+#define WORLD_IMAGE   2136
 #define WORLD_DIGEST  40
 
 /* What governs the future. */
 extern unsigned char world_digest[WORLD_DIGEST];
 
-/* All that changes, gathered; first, which events may happen now. */
-extern unsigned char world_saved[WORLD_SAVED];
+/* Which events may happen now, a bit for each; and how many lie behind. */
+extern struct world_saved {
+	uint64_t may;
+	uint32_t depth;
+} world_saved;
 
 /* What has been found broken, or null. */
 extern const char *world_broken;
@@ -46,6 +49,9 @@ extern const char *world_broken;
  * commit, and not two; `without-defer`, `without-recommit`, `without-quiet`.
  */
 void world_init(const char *model);
+
+/* How much memory all states take that SPIN may come back to. */
+void world_tell_memory(void);
 
 /* Event n happens. */
 void world_do(unsigned n);

@@ -5,13 +5,13 @@ c_decl {
 \#include "glue.h"
 }
 
-c_track "world_saved" "sizeof(world_saved)" "UnMatched"
+c_track "&world_saved" "sizeof(world_saved)" "UnMatched"
 c_track "world_digest" "sizeof(world_digest)" "Matched"
 
-#define EVENT(n) :: d_step { c_expr { world_saved[n] } -> c_code { HAPPENS(n); } }
+#define EVENT(n) :: d_step { c_expr { world_saved.may >> n & 1 } -> c_code { HAPPENS(n); } }
 
 init {
-	c_code { world_init(getenv("LW_MODEL")); };
+	c_code { world_init(getenv("LW_MODEL")); atexit(world_tell_memory); };
 	do
 	EVENT(0) EVENT(1) EVENT(2) EVENT(3) EVENT(4) EVENT(5) EVENT(6) EVENT(7)
 	EVENT(8) EVENT(9) EVENT(10) EVENT(11) EVENT(12) EVENT(13) EVENT(14) EVENT(15)

@@ -18,9 +18,9 @@ static inline void happen(const char *name, size_t length)
 	for (unsigned n = 0; n < WORLD_EVENTS; n++) {
 		if (strlen(world_event(n)) != length || strncmp(world_event(n), name, length) != 0)
 			continue;
-		if (!world_saved[n] && if_it_may)
+		if (!(world_saved.may >> n & 1) && if_it_may)
 			return;
-		if (!world_saved[n])
+		if (!(world_saved.may >> n & 1))
 			fail_msg("%.*s may not happen now", (int)length, name);
 		world_do(n);
 		return;
