@@ -18,6 +18,7 @@
 #define VCPUS 2u
 #define FEW   0x8000000000000003u /* of each word of let_go, so that counting its bits is easy */
 
+int nondet_int(void);
 struct vcpu nondet_vcpu(void);
 struct lw_eoi_counters nondet_counters(void);
 
@@ -206,6 +207,20 @@ static void any_engine(const struct policy *policy)
 			body;              \
 		}                          \
 	} while (0)
+
+/* A scan has ended: another set, and perhaps another record. */
+void step_rebuild(struct lw_eoi *e, uint32_t vcpu)
+{
+	struct broken why;
+
+	must_hold(e == &engine && vcpu < VCPUS && e->policy->see, "who is scanned for exists");
+	is_locked();
+	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
+		atomic_store(&vcpus[vcpu].set[w], nondet_u64());
+	vcpus[vcpu].last_pending = nondet_int();
+	engine.counters.routes_scanned = nondet_u64();
+	assume(lw_eoi_holds(&engine, &why));
+}
 
 static void still_sound(void)
 {

@@ -177,13 +177,14 @@ static void see(void *arg, const struct lw_scanned *route)
 
 static void rebuild(struct lw_eoi *e, uint32_t vcpu)
 {
-	struct scan scan = {.eoi = e, .vcpu = vcpu};
+	uint64_t set[LW_SET_WORDS] = {0};
+	struct scan scan = {.eoi = e, .vcpu = vcpu, .set = set};
 
 	if (e->policy->begin)
 		e->policy->begin(e, vcpu);
 	e->env->scan(e->ctx, vcpu, see, &scan);
 	for (uint32_t w = 0; w < LW_SET_WORDS; w++)
-		atomic_store(&e->vcpu[vcpu].set[w], scan.set[w]);
+		atomic_store(&e->vcpu[vcpu].set[w], set[w]);
 }
 
 static void publish_handed(struct lw_eoi *e, uint32_t vcpu)

@@ -64,7 +64,7 @@ struct lw_eoi {
 struct scan {
 	struct lw_eoi *eoi;
 	uint32_t vcpu;
-	uint64_t set[LW_SET_WORDS];
+	uint64_t *set;
 };
 
 /* Members as in struct lw_eoi_hooks; a null one does nothing. */
