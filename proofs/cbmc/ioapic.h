@@ -6,6 +6,8 @@
 #ifndef LAPWING_PROVE_IOAPIC_H
 #define LAPWING_PROVE_IOAPIC_H
 
+#include <string.h>
+
 #include "core/ioapic_priv.h"
 #include "lock.h"
 

@@ -29,7 +29,7 @@ void prove_lw_pic_restore(void)
 	size_t size = nondet_size();
 
 	any_state();
-	ops = (struct lw_pic_ops){.lock = lock, .unlock = unlock, .intr = intr, .eoi = eoi};
+	ops = (struct lw_pic_ops){.lock = op_lock, .unlock = op_unlock, .intr = intr, .eoi = eoi};
 	assume(size <= sizeof(buf));
 	lw_pic_restore(&p, nondet_bool() ? &buf : NULL, size);
 	still_sound();

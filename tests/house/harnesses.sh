@@ -30,6 +30,7 @@ unproven() {
 check_exit 'an unknown option is refused' 2 proofs/prove --cbmc --nonsense
 check_exit 'a harness that is not there is told' 2 proofs/prove --cbmc lw_nothing
 check_says '… by its name' err "'lw_nothing' is no harness"
+check 'each harness is C' proofs/prove --cbmc --look
 said=$(unproven)
 [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/# /'
 check 'every public function has a harness' test -z "$said"
