@@ -20,11 +20,13 @@
 
 _Static_assert(WORLD_IMAGE % sizeof(uint64_t) == 0, "an image is so many words");
 
-static struct {
+struct room {
 	uint64_t *at; /* null: none yet */
 	size_t bytes;
-} places,
-	words; /* by depth, where its words begin; and what of each state is not as in the first */
+};
+
+static struct room places; /* by depth, where its words begin */
+static struct room words;  /* what of each state is not as in the first */
 
 static union {
 	unsigned char bytes[WORLD_IMAGE];
@@ -36,23 +38,24 @@ static bool any;
 static size_t most; /* bytes, of both */
 
 /* Room for words up to this one. */
-static void grow(uint64_t **at, size_t *bytes, size_t upto)
+static void grow(struct room *room, size_t upto)
 {
-	size_t wanted = *bytes;
+	size_t wanted = room->bytes;
 	void *more;
 
 	while (wanted <= upto * sizeof(uint64_t))
 		wanted += STEP;
-	if (wanted == *bytes)
+	if (wanted == room->bytes)
 		return;
-	more = *at ? mremap(*at, *bytes, wanted, MREMAP_MAYMOVE)
-		   : mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	more = room->at ? mremap(room->at, room->bytes, wanted, MREMAP_MAYMOVE)
+			: mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 	if (more == MAP_FAILED) {
 		fprintf(stderr, "world: no memory for a state at depth %u\n", deep);
 		exit(2);
 	}
-	*at = more;
-	*bytes = wanted;
+	room->at = more;
+	room->bytes = wanted;
 }
 
 void stack_begin(void)
@@ -74,12 +77,12 @@ uint32_t stack_push(uint32_t under)
 	if (!any)
 		first = image;
 	deep = any ? under + 1 : 0;
-	grow(&places.at, &places.bytes, (size_t)deep + 1);
+	grow(&places, (size_t)deep + 1);
 	if (!any)
 		places.at[0] = 0;
 	any = true;
 	place = places.at[deep];
-	grow(&words.at, &words.bytes, place + MASKS + WORDS);
+	grow(&words, place + MASKS + WORDS);
 	mask = &words.at[place];
 	memset(mask, 0, MASKS * sizeof(*mask));
 	place += MASKS;

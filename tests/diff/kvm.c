@@ -126,9 +126,8 @@ static void give_up_waiting(const struct diff_kvm *k, uint32_t cpu)
 	must(ioctl(k->vcpu[cpu], KVM_GET_MP_STATE, &state), "KVM_GET_MP_STATE");
 	must(ioctl(k->vcpu[cpu], KVM_GET_REGS, &regs), "KVM_GET_REGS");
 	fprintf(stderr,
-		"diff: vCPU %u still runs after %u s: mp_state %u, rip 0x%llx, access %u of %u "
-		"bytes "
-		"at 0x%llx\n",
+		"diff: vCPU %u still runs after %u s: mp_state %u, rip 0x%llx, "
+		"access %u of %u bytes at 0x%llx\n",
 		cpu, SEQUENCE_SECONDS, state.mp_state, regs.rip, m->what, m->width,
 		(unsigned long long)m->address);
 	exit(3);
