@@ -12,21 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define WORDS (WORLD_IMAGE / sizeof(uint64_t))
 #define MASKS ((WORDS + 63) / 64)
-#define STEP  (64u << 20) /* bytes by which a stack grows */
+#define STEP  (8u << 20) /* words by which a stack grows */
 
 _Static_assert(WORLD_IMAGE % sizeof(uint64_t) == 0, "an image is so many words");
 
-struct room {
-	uint64_t *at; /* null: none yet */
-	size_t bytes;
-};
-
-static struct room places; /* by depth, where its words begin */
-static struct room words;  /* what of each state is not as in the first */
+static uint64_t *places; /* by depth, where its words begin */
+static uint64_t *words;  /* what of each state is not as in the first */
+static size_t place_room, word_room;
 
 static union {
 	unsigned char bytes[WORLD_IMAGE];
@@ -37,25 +32,19 @@ static uint32_t deep; /* whose image it is */
 static bool any;
 static size_t most; /* bytes, of both */
 
-/* Room for words up to this one. */
-static void grow(struct room *room, size_t upto)
+/* With room for that many. Large pieces of memory grow where they are, or are moved by their pages.
+ */
+static uint64_t *grown(uint64_t *at, size_t *room, size_t wanted)
 {
-	size_t wanted = room->bytes;
-	void *more;
-
-	while (wanted <= upto * sizeof(uint64_t))
-		wanted += STEP;
-	if (wanted == room->bytes)
-		return;
-	more = room->at ? mremap(room->at, room->bytes, wanted, MREMAP_MAYMOVE)
-			: mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			       -1, 0);
-	if (more == MAP_FAILED) {
+	if (wanted <= *room)
+		return at;
+	*room = wanted + STEP;
+	at = realloc(at, *room * sizeof(*at));
+	if (!at) {
 		fprintf(stderr, "world: no memory for a state at depth %u\n", deep);
-		exit(2);
+		abort();
 	}
-	room->at = more;
-	room->bytes = wanted;
+	return at;
 }
 
 void stack_begin(void)
@@ -77,22 +66,22 @@ uint32_t stack_push(uint32_t under)
 	if (!any)
 		first = image;
 	deep = any ? under + 1 : 0;
-	grow(&places, (size_t)deep + 1);
+	places = grown(places, &place_room, (size_t)deep + 2);
 	if (!any)
-		places.at[0] = 0;
+		places[0] = 0;
 	any = true;
-	place = places.at[deep];
-	grow(&words, place + MASKS + WORDS);
-	mask = &words.at[place];
+	place = places[deep];
+	words = grown(words, &word_room, place + MASKS + WORDS);
+	mask = &words[place];
 	memset(mask, 0, MASKS * sizeof(*mask));
 	place += MASKS;
 	for (size_t n = 0; n < WORDS; n++) {
 		if (image.words[n] == first.words[n])
 			continue;
 		mask[n / 64] |= 1ull << n % 64;
-		words.at[place++] = image.words[n];
+		words[place++] = image.words[n];
 	}
-	places.at[deep + 1] = place;
+	places[deep + 1] = place;
 	if (most < (deep + 2 + place) * sizeof(uint64_t))
 		most = (deep + 2 + place) * sizeof(uint64_t);
 	return deep;
@@ -104,7 +93,7 @@ void stack_pop_to(uint32_t depth)
 
 	if (depth == deep)
 		return;
-	mask = &words.at[places.at[depth]];
+	mask = &words[places[depth]];
 	from = mask + MASKS;
 	image = first;
 	for (size_t m = 0; m < MASKS; m++)
